@@ -277,7 +277,10 @@ describe('stream', () => {
     [['stdin:250:s16'], 'E_USAGE'],
     [['ws:0.0.0.0:9000'], 'E_USAGE'],
     [['wfdb:/nowhere/r1'], 'E_FILE'],
-    [['nats:a b'], 'E_USAGE'],
+    ...['a b', '', 'a..b', '.a', 'a.', '>.a', 'a>'].map((name): [string[], string] => [
+      [`nats:${name}`],
+      'E_USAGE',
+    ]),
   ])('refuses the sources %j with %s', async (sources, code) => {
     await expect(run({ sources })).rejects.toMatchObject({ code });
   });

@@ -2,7 +2,7 @@
 import { loadNats } from '../../../run/index.ts';
 import { findAccess, type ServerOptions } from '../../cluster/access.ts';
 import { MOST_LINE } from '../packets.ts';
-import type { StreamSource } from './source.ts';
+import type { SourceSink, StreamSource } from './source.ts';
 import { takePacketLine } from './stdin.ts';
 
 /** Packets of a subject. Runs until it is aborted. */
@@ -19,6 +19,7 @@ export function natsSource(spec: string, subject: string, server: ServerOptions)
         const subscription = connection.subscribe(subject);
         await connection.flush();
         sink.note(`packets are taken from ${subject}`);
+        void follow(connection.status(), sink);
         for await (const message of subscription) {
           const text = message.data.length > MOST_LINE ? undefined : message.string();
           for (const line of text?.split('\n').filter((own) => own.trim() !== '') ?? [undefined]) {
@@ -31,4 +32,16 @@ export function natsSource(spec: string, subject: string, server: ServerOptions)
       }
     },
   };
+}
+
+/** Says when the server is away: what is sent meanwhile never comes. Ends with the connection. */
+async function follow(changes: AsyncIterable<{ readonly type: string }>, sink: SourceSink): Promise<void> {
+  for await (const { type } of changes) {
+    if (type === 'disconnect')
+      sink.note('the connection to the NATS server of the packets is lost; reconnecting');
+    if (type === 'reconnect')
+      sink.note(
+        'the connection to the NATS server of the packets is restored; what was sent meanwhile is lost',
+      );
+  }
 }

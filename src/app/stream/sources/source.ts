@@ -43,6 +43,9 @@ export interface RawFormat {
   readonly gain: number;
 }
 
+/** Tokens between dots, none of them empty; `>` is the last alone. A server would say nothing of others, nor send any. */
+const SUBJECT = /^(?:[^\s.>]+\.)*(?:[^\s.>]+|>)$/;
+
 /**
  * Reads `wfdb:PATH/RECORD`, `edf:FILE`, `stdin`, `stdin:RATE[:text|f32|s16:GAIN]`, `nats:SUBJECT` and `ws:[HOST:]PORT`.
  * @throws BedsideError E_USAGE
@@ -58,7 +61,7 @@ export function parseSource(text: string): SourceSpec {
     case 'stdin':
       return { kind, raw: rest === '' ? undefined : rawFormat(rest, text) };
     case 'nats':
-      if (rest !== '' && rest.length <= 256 && !/\s/.test(rest)) return { kind, subject: rest };
+      if (rest.length <= 256 && SUBJECT.test(rest)) return { kind, subject: rest };
       break;
     case 'ws': {
       const [, host = '127.0.0.1', port = ''] = /^(?:(.+):)?(\d{1,5})$/.exec(rest) ?? [];

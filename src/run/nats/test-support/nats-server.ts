@@ -169,9 +169,10 @@ export class OpenServer implements AsyncDisposable {
     this.#process = child;
   }
 
-  static async start(): Promise<OpenServer> {
+  /** @param own its port; default a free one */
+  static async start(own?: number): Promise<OpenServer> {
     const dir = await mkdtemp(join(tmpdir(), 'bedside-open-'));
-    const port = await freePort();
+    const port = own ?? (await freePort());
     const words = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', dir];
     const child = spawn('nats-server', words, { stdio: ['ignore', 'ignore', 'pipe'] });
     await isReady(child);
