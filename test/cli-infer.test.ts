@@ -121,6 +121,12 @@ describe('infer', TIMEOUT, () => {
     const levels = '0,0,0,0,0,0,0';
     const found = await json(`infer ecg --data unlabelled.npz --levels ${levels} --limit 5 --workers 1`);
     expect(found).toMatchObject({ n: 5, accuracy: 1, matchesSingleMachine: true, bytesMoved: 0 });
+    const words = `infer ecg --data unlabelled.npz --levels ${levels} --limit 2 --workers 1 --quiet`;
+    const { stdout } = await cli.run(words.split(' '), folder);
+    expect(stdout).toMatch(
+      /agreement +100\.0 % of 2 samples with the unpruned network, as nothing labels them/,
+    );
+    expect(stdout).not.toContain('accuracy');
   });
 
   it.concurrent('tells people which device did what', async () => {

@@ -77,9 +77,16 @@ export async function withFrames(
     });
   }
   if (images.length === 0) {
-    throw new BedsideError('E_DATA', `no image of ${list.root} is left to read`, {
-      hint: 'see what was passed over: objects without an image, and series that --series does not ask for',
-    });
+    const left = passedOver.list().map(({ reason, count }) => `${count} ${reason}`);
+    throw new BedsideError(
+      'E_DATA',
+      `no image of ${list.root} is left to read: ${left.join('; ') || 'it is empty'}`,
+      {
+        hint: options.series
+          ? 'ask for a series that is there (--series), or leave it out'
+          : 'choose other data',
+      },
+    );
   }
   const said = list.patients ?? series.patientsOf(images.map(({ path }) => path));
   return {
@@ -111,18 +118,28 @@ const TOLD: Readonly<Record<Exclude<ShownBy, 'colour'>, string>> = {
   range: 'the full range of their values, as nothing says a window',
 };
 
-/** Counts how grey was made, to say it. */
+/** Counts how grey was made, and what does not say how it lies, to say it. */
 export class ShownCount {
   readonly #counts = new Map<ShownBy, number>();
 
-  add(by: ShownBy): void {
+  #unoriented = 0;
+
+  add(by: ShownBy, { isUnoriented = false }: { readonly isUnoriented?: boolean } = {}): void {
     this.#counts.set(by, (this.#counts.get(by) ?? 0) + 1);
+    if (isUnoriented) this.#unoriented++;
   }
 
   remarks(name: string): string[] {
     const grey = [...this.#counts].flatMap(([by, count]) =>
       by === 'colour' ? [] : [`${TOLD[by]} (${count})`],
     );
-    return grey.length === 0 ? [] : [`grey of images of ${name} is from ${grey.sort().join('; ')}`];
+    const remarks = grey.length === 0 ? [] : [`grey of images of ${name} is from ${grey.sort().join('; ')}`];
+    if (this.#unoriented > 0) {
+      remarks.push(
+        `${this.#unoriented} slices or volumes of ${name} do not say how they lie (no sform or qform): their axes were taken as ` +
+          'right, anterior, superior, so left and right, or feet and head, may have changed places',
+      );
+    }
+    return remarks;
   }
 }

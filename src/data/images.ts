@@ -163,11 +163,9 @@ async function decodeAll(
             writeImage(isSaid ? pixels : withWhite(pixels, range, path), shape, samples, i * size),
           );
         } else {
-          const { pixels, contract, by } = shownImage(
-            await files.frame(join(root, path), frame, maxPixels),
-            shape.contract,
-          );
-          shown.add(by);
+          const picture = await files.frame(join(root, path), frame, maxPixels);
+          const { pixels, contract, by } = shownImage(picture, shape.contract);
+          shown.add(by, picture);
           await writeImage(pixels, { ...shape, contract }, samples, i * size);
         }
       } catch (cause) {

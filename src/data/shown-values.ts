@@ -19,6 +19,8 @@ export interface MedicalFrame {
   readonly isInverted: boolean;
   /** How the file says that grey is shown. */
   readonly shown: Shown | undefined;
+  /** Whether the file does not say how it lies, so that left and right, or feet and head, may have changed places. */
+  readonly isUnoriented?: boolean;
 }
 
 /** What a file says of showing its values. */

@@ -186,8 +186,9 @@ async function writeVolume(
   if (4 * many * channels * plane > availableMemory() / 2) throw new Error('memory does not hold its slices');
   const slices = new Float32Array(many * channels * plane);
   for (let z = 0; z < many; z++) {
-    const { pixels, contract, by } = shownImage(volume.frame(time * many + z), target.contract);
-    if (z === 0) shown.add(by);
+    const frame = volume.frame(time * many + z);
+    const { pixels, contract, by } = shownImage(frame, target.contract);
+    if (z === 0) shown.add(by, frame);
     await writeImage(pixels, { ...target, contract }, slices, z * channels * plane);
   }
   for (let d = 0; d < depth; d++) {

@@ -69,6 +69,7 @@ describe('axes', () => {
     const volume = await open(niftiFile({ size: SIZE, values: VALUES, type: 'int16' }));
     expect(volume.header.orientation).toBe('none');
     expect([...volume.frame(0).values]).toEqual([5, 4, 3, 2, 1, 0]);
+    expect(volume.frame(0).isUnoriented).toBe(true);
   });
 });
 
@@ -116,7 +117,7 @@ describe('NIfTI as a data set', () => {
   it('gives slices of class folders: packed, plain, pairs', async () => {
     const pair = niftiFile({ ...made, isPair: true });
     const files = {
-      'a/1.nii': niftiFile(made),
+      'a/1.nii': niftiFile({ size: SIZE, values: VALUES, type: 'int16' }),
       'a/2.nii.gz': gzipSync(niftiFile(made)),
       'b/3.hdr': pair.subarray(0, 352),
       'b/3.img': pair.subarray(352),
@@ -127,6 +128,7 @@ describe('NIfTI as a data set', () => {
     }
     const data = await openDataset(join(root, 'set'), options);
     expect([data.kind, data.size, data.passedOver]).toEqual(['nifti', 12, []]);
+    expect(data.remarks?.join()).toMatch(/,4 slices or volumes of .* do not say how they lie/);
     expect(data.origins?.slice(3, 6)).toEqual(['a/1.nii#4', 'a/2.nii.gz#1', 'a/2.nii.gz#2']);
     const slices = [0, 4, 8].map((i) =>
       [...data.samples.subarray(i * 6, i * 6 + 6)].map((v) => Math.round(v * 23)),

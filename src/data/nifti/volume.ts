@@ -113,7 +113,8 @@ export class NiftiVolume {
       width: shown.high - shown.low,
       form: 'LINEAR_EXACT',
     };
-    return { rows, columns, channels, values, low, high, isInverted: false, shown: window };
+    const isUnoriented = this.header.orientation === 'none';
+    return { rows, columns, channels, values, low, high, isInverted: false, shown: window, isUnoriented };
   }
 
   /** Voxels along right, anterior and superior. */

@@ -40,6 +40,7 @@ describe('volumes', () => {
     });
     expect([data.kind, data.size, data.origins]).toEqual(['nifti', 1, ['a.nii.gz']]);
     expect(data.remarks?.join()).toContain('slices from feet to head');
+    expect(data.remarks?.join()).not.toContain('how they lie');
     const [low, high] = [0, value(WIDTH - 1, HEIGHT - 1, DEPTH - 1)];
     for (let z = 0; z < DEPTH; z++) {
       for (let row = 0; row < HEIGHT; row++) {

@@ -1,28 +1,21 @@
 // The answers of a bundle, and what they cost, as text.
 import type { InferResult } from '../../../app/run/infer.ts';
-import {
-  formatBytes,
-  formatMeasure,
-  formatSeconds,
-  hasClasses,
-  MEASURE_WORDS,
-  plainLine,
-} from '../../../util/index.ts';
+import { formatBytes, formatMeasure, formatSeconds, MEASURE_WORDS, plainLine } from '../../../util/index.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** The result of a run: its figures, what happened meanwhile, and a table of devices. */
 export function describeInferred(result: InferResult): string {
   const { bundle, fleet, plan, n, missed, measure, accuracy, maxDifference, msPerRequest, p95, bytesMoved } =
     result;
-  // Without labels of classes, accuracy is agreement with the unpruned network.
-  const word =
-    measure === 'agreement' ? (hasClasses(result.task) ? 'accuracy' : 'agreement') : MEASURE_WORDS[measure];
+  const isAgreement = measure === 'agreement';
+  const word = isAgreement ? 'agreement' : MEASURE_WORDS[measure];
+  const against = isAgreement ? ' with the unpruned network, as nothing labels them' : '';
   const late = missed > 0 ? `; ${missed} more had no result in time` : '';
   const same = result.matchesSingleMachine ? 'gives the same' : 'gives OTHER logits';
   return [
     plainLine(`${bundle} on ${fleet}: levels ${plan.levels.join(',')}`),
     '',
-    `${word.padEnd(15)} ${formatMeasure(measure, accuracy)} of ${n} samples${late}`,
+    `${word.padEnd(15)} ${formatMeasure(measure, accuracy)} of ${n} samples${against}${late}`,
     `one machine     ${same}: largest difference ${maxDifference.toExponential(1)}`,
     `time            ${formatSeconds(msPerRequest / 1000)} a request, 95 % within ${formatSeconds(p95 / 1000)}, planned ${formatSeconds(plan.latency)}`,
     `moved           ${formatBytes(bytesMoved)} between devices`,
