@@ -6,6 +6,9 @@ import type { Matrix, Products } from './products.ts';
 const BLOCKS = 4;
 /** Below this width one product is faster. */
 const LEAST = 384;
+/** Multiply-adds from which float32 is worth it, and rows of one product of it. */
+const LEAST_ROUGH = 5e8;
+const ROUGH_ROWS = 1024;
 
 /** `x^T x`, `[columns, columns]`. */
 export async function gramOfColumns(x: Matrix, products: Products): Promise<Matrix> {
@@ -14,6 +17,41 @@ export async function gramOfColumns(x: Matrix, products: Products): Promise<Matr
   const room = products.scratch.take(x.rows * x.columns);
   const parts = bounds.map(([from, to]) => columnsOf(x, from, to, room.subarray(x.rows * from, x.rows * to)));
   return mirrored(x.columns, bounds, (i, j) => products.atb(parts[i] as Matrix, parts[j] as Matrix));
+}
+
+/**
+ * `x^T x` in float32 where it is large: in blocks of rows, whose products are added up in float64. An entry is wrong by some
+ * millionths of the diagonal, so it is for systems with a ridge far above that.
+ */
+export async function roughGramOfColumns(x: Matrix, products: Products): Promise<Matrix> {
+  const { rows, columns, data } = x;
+  if (columns < LEAST || rows * columns * columns < LEAST_ROUGH) return gramOfColumns(x, products);
+  const bounds = boundsOf(columns);
+  const sums = bounds.map(([top, bottom], i) =>
+    bounds.slice(0, i + 1).map(([left, right]) => new Float64Array((bottom - top) * (right - left))),
+  );
+  for (let from = 0; from < rows; from += ROUGH_ROWS) {
+    const count = Math.min(ROUGH_ROWS, rows - from);
+    const parts = bounds.map(([left, right]) => {
+      const part = new Float32Array(count * (right - left));
+      for (let r = 0; r < count; r++) {
+        const at = (from + r) * columns;
+        part.set(data.subarray(at + left, at + right), r * (right - left));
+      }
+      return part;
+    });
+    for (const [i, own] of sums.entries()) {
+      for (const [j, sum] of own.entries()) {
+        const added = await products.roughAtb(parts[i] as Float32Array, parts[j] as Float32Array, count);
+        for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] as number) + (added[at] as number);
+      }
+    }
+  }
+  return mirrored(columns, bounds, async (i, j) => {
+    const width = (bounds[j]?.[1] ?? 0) - (bounds[j]?.[0] ?? 0);
+    const sum = sums[i]?.[j] as Float64Array;
+    return { rows: sum.length / width, columns: width, data: sum };
+  });
 }
 
 /** `x x^T`, `[rows, rows]`. */

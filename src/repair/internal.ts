@@ -3,7 +3,7 @@ export { copiesWithin, type MadeSamples, type RepairSamples, repairSamples } fro
 export { InputRows, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { invertPositive, rowsOf } from './factor.ts';
-export { gramOfColumns } from './gram.ts';
+export { roughGramOfColumns } from './gram.ts';
 export { cholesky, invertLower, leadingDirections } from './linalg.ts';
 export { type Matrix, Products } from './products.ts';
 export { layerOf, refitRecurrent, sequencesOf } from './recurrent.ts';

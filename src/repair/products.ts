@@ -18,9 +18,12 @@ export class Products {
   /** For copies of a large matrix that one product after another reads. */
   readonly scratch = new RowMemory();
   readonly #sessions: Readonly<Record<Kind, Session>>;
+  readonly #threads: number;
+  #rough: Promise<Session> | undefined;
 
-  private constructor(sessions: Readonly<Record<Kind, Session>>) {
+  private constructor(sessions: Readonly<Record<Kind, Session>>, threads: number) {
     this.#sessions = sessions;
+    this.#threads = threads;
   }
 
   static async create(threads: number): Promise<Products> {
@@ -32,7 +35,7 @@ export class Products {
       product(true, false, true, threads),
       product(false, true, true, threads),
     ]);
-    return new Products({ ab, atb, abt, minusAb, minusAtb, minusAbt });
+    return new Products({ ab, atb, abt, minusAb, minusAtb, minusAbt }, threads);
   }
 
   /** `a b` */
@@ -43,6 +46,15 @@ export class Products {
   /** `a^T b` */
   atb(a: Matrix, b: Matrix): Promise<Matrix> {
     return this.#run('atb', a, b, a.columns, b.columns);
+  }
+
+  /** `a^T b` in float32, at more than twice the speed; both are row by row, with so many `rows`. */
+  async roughAtb(a: Float32Array, b: Float32Array, rows: number): Promise<Float32Array> {
+    this.#rough ??= product(true, false, false, this.#threads, ELEM.float32);
+    const value = (data: Float32Array) =>
+      ({ type: 'float32', dims: [rows, data.length / rows], data }) as const;
+    const { product: result } = await (await this.#rough).run({ a: value(a), b: value(b) });
+    return must(result?.type === 'float32' ? result.data : undefined, 'a product is not float32');
   }
 
   /** `a b^T` */
@@ -67,6 +79,7 @@ export class Products {
 
   async release(): Promise<void> {
     await Promise.all(Object.values(this.#sessions).map((session) => session.release()));
+    await (await this.#rough)?.release();
   }
 
   async #run(kind: Kind, a: Matrix, b: Matrix, rows: number, columns: number, c?: Matrix): Promise<Matrix> {
@@ -79,17 +92,23 @@ export class Products {
   }
 }
 
-function product(transA: boolean, transB: boolean, minus: boolean, threads: number): Promise<Session> {
+function product(
+  transA: boolean,
+  transB: boolean,
+  minus: boolean,
+  threads: number,
+  type: number = ELEM.float64,
+): Promise<Session> {
   const builder = new GraphBuilder();
-  builder.input('a', ['m', 'k'], ELEM.float64);
-  builder.input('b', ['k2', 'n'], ELEM.float64);
-  if (minus) builder.input('c', ['m2', 'n2'], ELEM.float64);
+  builder.input('a', ['m', 'k'], type);
+  builder.input('b', ['k2', 'n'], type);
+  if (minus) builder.input('c', ['m2', 'n2'], type);
   const attributes = {
     transA: int(transA ? 1 : 0),
     transB: int(transB ? 1 : 0),
     ...(minus ? { alpha: float(-1) } : {}),
   };
   const inputs = minus ? ['a', 'b', 'c'] : ['a', 'b'];
-  builder.output(builder.node('Gemm', inputs, attributes, 'product'), undefined, ELEM.float64);
+  builder.output(builder.node('Gemm', inputs, attributes, 'product'), undefined, type);
   return createSession(builder.model(), { name: 'matrix product', threads, arena: false });
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
-import { gramOfColumns, gramOfRows } from './gram.ts';
+import { gramOfColumns, gramOfRows, roughGramOfColumns } from './gram.ts';
 import { type Matrix, Products } from './products.ts';
 import { solveRidge } from './ridge.ts';
 import { solveSmall } from './small-ridge.ts';
@@ -101,6 +101,21 @@ describe('solveRidge', () => {
     (await products.abt(tall, tall)).data.forEach((value, i) => {
       expect(byRows.data[i]).toBeCloseTo(value, 12);
     });
+  });
+
+  it('makes rough Gram matrices of many rows, near the exact ones', async () => {
+    const random = new Random(6);
+    const x = matrix(3500, 385, () => random.normal() + 0.5);
+    const [rough, exact] = [await roughGramOfColumns(x, products), await gramOfColumns(x, products)];
+    const diagonal = exact.data.reduce((most, value) => Math.max(most, value), 0);
+    let [most, differ] = [0, 0];
+    exact.data.forEach((value, i) => {
+      const difference = Math.abs((rough.data[i] as number) - value) / diagonal;
+      most = Math.max(most, difference);
+      if (difference > 0) differ++;
+    });
+    expect(most).toBeLessThan(1e-6);
+    expect(differ).toBeGreaterThan(1000);
   });
 
   it('keeps dead inputs at their weights', async () => {

@@ -3,13 +3,13 @@ import type { Grouping } from '../../channels/index.ts';
 import type { WeightedLayer } from '../../onnx/internal.ts';
 import {
   cholesky,
-  gramOfColumns,
   InputRows,
   invertPositive,
   type Matrix,
   type Products,
   type RepairSamples,
   type RowMemory,
+  roughGramOfColumns,
   samplePositionsOf,
   takesBias,
   type Visitor,
@@ -287,7 +287,7 @@ async function narrowed(weights: Matrix, products: Products): Promise<Matrix> {
 
 /** `(X^T X / rows + ridge)^-1` */
 async function invert(x: Matrix, products: Products): Promise<Matrix> {
-  const gram = await gramOfColumns(x, products);
+  const gram = await roughGramOfColumns(x, products);
   const n = gram.rows;
   let trace = 0;
   for (let i = 0; i < gram.data.length; i++) gram.data[i] = (gram.data[i] as number) / x.rows;
