@@ -51,7 +51,8 @@ export function deviceOf(by: AnsweredBy, card: string): Device {
     identifier: [uriIdentifier(deviceUri(by))],
     status: 'active',
     deviceName: [{ name: bundle.name, type: 'model-name' }],
-    type: { coding: [ARTIFICIAL_INTELLIGENCE], text: 'network in a bundle of bedside' },
+    // The guide fixes this type, so nothing may stand beside it.
+    type: { coding: [ARTIFICIAL_INTELLIGENCE] },
     version: [
       version('SHA-256 of the bundle', bundle.sha256),
       version('SHA-256 of the network', network.sha256),
@@ -70,7 +71,8 @@ export function modelCardOf(by: AnsweredBy): DocumentReference {
     masterIdentifier: uriIdentifier(cardUri(by)),
     identifier: [uriIdentifier(cardUri(by))],
     status: 'current',
-    type: { coding: [{ system: cs, code: 'AIModelCard', display: 'AI Model-Card' }], text: 'Model card' },
+    // Fixed by the guide too.
+    type: { coding: [{ system: cs, code: 'AIModelCard' }] },
     category: [{ coding: [{ system: cs, code: 'AIModelCardMarkdownFormat', display: 'Markdown Format' }] }],
     description: `Model card of ${by.bundle.name}`,
     content: [

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { DiagnosticReport, DocumentReference, Observation, Provenance } from 'fhir/r4.js';
+import type { Device, DiagnosticReport, DocumentReference, Observation, Provenance } from 'fhir/r4.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Result } from '../result.ts';
 import { BEATS, BY, IMAGE } from '../test-support/results.ts';
@@ -132,6 +132,47 @@ describe('a result as a transaction', () => {
     expect(report?.conclusion).toContain('2 beats were answered late.');
     expect(report?.conclusion).toContain('A record was replayed');
     expect(report?.text?.div).not.toContain('<demo>');
+  });
+
+  it('meets what the profiles of "AI Transparency on FHIR" fix and require', () => {
+    const guide = 'http://hl7.org/fhir/uv/aitransparency';
+    const ai = {
+      coding: [{ system: `${guide}/CodeSystem/AIdeviceTypeCS`, code: 'Artificial-Intelligence' }],
+    };
+    const cards = `${guide}/CodeSystem/AIinputsCS`;
+    for (const [, result, choice] of RESULTS) {
+      const bundle = transactionOf(result, choice);
+      const [device] = resources<Device>(bundle, 'Device');
+      const [card] = resources<DocumentReference>(bundle, 'DocumentReference');
+      const [provenance] = resources<Provenance>(bundle, 'Provenance');
+      const [deviceUrl, cardUrl] = bundle.entry.map(({ fullUrl }) => fullUrl);
+      // Fixed values: nothing may stand beside them.
+      expect(device?.type).toEqual(ai);
+      expect(card?.type).toEqual({ coding: [{ system: cards, code: 'AIModelCard' }] });
+      const [own] = provenance?.agent.filter(({ role }) => role !== undefined) ?? [];
+      expect(own?.role).toEqual([ai]);
+      expect([own?.type?.coding?.[0]?.code, own?.who.reference]).toEqual(['author', deviceUrl]);
+      // Required parts, and what they refer to.
+      expect(card?.category?.[0]?.coding?.[0]).toMatchObject({
+        system: cards,
+        code: 'AIModelCardMarkdownFormat',
+      });
+      expect(card?.content[0]?.attachment.contentType).toBe('text/markdown');
+      expect(provenance?.reason?.[0]?.coding?.[0]).toMatchObject({
+        system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue',
+        code: 'AIAST',
+      });
+      expect(provenance?.entity?.[0]).toEqual({ role: 'derivation', what: { reference: cardUrl } });
+      const extensions = device?.extension ?? [];
+      expect(extensions.at(-1)).toEqual({
+        url: `${guide}/StructureDefinition/aitransparency.modelCardDescription`,
+        valueReference: { reference: cardUrl },
+      });
+      for (const { url, valueCodeableConcept } of extensions.slice(0, -1)) {
+        expect(url).toBe(`${guide}/StructureDefinition/aitransparency.AIKind`);
+        expect(valueCodeableConcept?.coding?.[0]?.system).toBe(ai.coding[0]?.system);
+      }
+    }
   });
 
   it('counts beats by class, with codes where there are some', () => {
