@@ -1,11 +1,12 @@
 // Finds the images of a folder: class folders with images, at any depth below; or `local` (or `train`) and `test`
 // folders of class folders. Files that are passed over are counted.
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { dirname, extname, join, relative, sep } from 'node:path';
+import { basename, dirname, extname, join, relative, sep } from 'node:path';
 import { BedsideError, messageOf } from '../util/index.ts';
 import type { DatasetSplit } from './dataset.ts';
 import { isHidden } from './hidden.ts';
 import { isMedical } from './medical-images.ts';
+import { medicalName } from './medical-name.ts';
 import { PassedOverCount } from './passed-over.ts';
 import { PATIENT_FOLDER } from './patient-folder.ts';
 
@@ -159,6 +160,8 @@ class ImageLister {
     }
     const own = here.images.map((image) => join(part, image));
     if (files.length > 0) {
+      const exported = this.#exported(part, here.folders, [...own, ...files.map(({ path }) => path)]);
+      if (exported) return exported;
       for (const path of own) this.#passedOver.add('images beside the class folders', path);
       return this.#patientsAbove(part, here.folders, files) ?? { classNames: here.folders, files };
     }
@@ -166,6 +169,29 @@ class ImageLister {
       return { classNames: undefined, files: own.map((path) => ({ path, label: undefined })) };
     }
     throw this.#noImages(part, await this.#hasRecords(part, here.folders));
+  }
+
+  /**
+   * The same images without labels, where they are medical and in one folder that cannot be the network's classes: a
+   * patient, study or series as archives export them. Undefined otherwise.
+   */
+  #exported(
+    part: string,
+    [name = '', ...more]: readonly string[],
+    paths: readonly string[],
+  ): ImageList | undefined {
+    const { classes = 1, names = [] } = this.#expected ?? {};
+    const isClass = names.some((own) => own.toLowerCase() === name.toLowerCase());
+    const areMedical = paths.every((path) => medicalName(basename(path)) !== undefined);
+    if (more.length > 0 || classes < 2 || isClass || !areMedical) return undefined;
+    const remark =
+      `${join(this.#root, part)} has one folder, which cannot be the ${classes} classes of the network: it was taken for an ` +
+      'export of an archive, and its images are without labels';
+    return {
+      classNames: undefined,
+      files: paths.map((path) => ({ path, label: undefined })),
+      remarks: [remark],
+    };
   }
 
   /**

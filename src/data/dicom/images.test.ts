@@ -187,6 +187,25 @@ describe('files of DICOM', () => {
     for (const data of [all, some, lung]) expect(JSON.stringify({ ...data, samples: 0 })).not.toMatch(/MARK/);
   });
 
+  it('are without labels in one folder of an export, unless it has the name of a class', async () => {
+    const folder = await folderOf('export', {
+      'first.dcm': image(),
+      'P1/study/series/im1': image(),
+      'P1/study/other/im2.dcm': image(),
+    });
+    const data = await openDataset(folder, OPTIONS);
+    expect(data.labels).toBeUndefined();
+    expect(data.origins).toEqual(
+      ['first.dcm', 'P1/study/other/im2.dcm', 'P1/study/series/im1'].map((path) => join(...path.split('/'))),
+    );
+    expect(data.remarks?.join()).toContain('export of an archive');
+    const named = await openDataset(folder, { ...OPTIONS, contract: { classes: ['p1', 'p2'] } });
+    expect([...(named.labels ?? [])]).toEqual([0, 0]);
+    // Two folders may be classes that are missing some: that is not guessed.
+    const two = await folderOf('two', { 'a/1.dcm': image(), 'b/1.dcm': image() });
+    await expect(openDataset(two, { ...OPTIONS, classes: 3 })).rejects.toMatchObject({ code: 'E_DATA_FIT' });
+  });
+
   it('are those that a directory of media names', async () => {
     const record = (...path: string[]): MadeElement[] => [
       element('00041430', 'CS', 'IMAGE'),
