@@ -10,23 +10,28 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SingleMachine } from '../app/internal.ts';
 import type { Bundle } from '../bundle/index.ts';
 import { type FloatTensor, tensor } from '../engine/index.ts';
-import { canonicalGraph, sizeOf } from '../onnx/internal.ts';
+import { canonicalGraph, sizeOf, withMetadata } from '../onnx/internal.ts';
 import { writtenBundle } from '../run/test-support/bundles.ts';
 import { mixedNet } from '../run/test-support/mixed-net.ts';
-import { Random } from '../util/internal.ts';
+import { CONTRACT_KEY, Random } from '../util/internal.ts';
 import { type Gateway, serve } from './serve.ts';
 import { type ForeignCall, foreignRequests } from './test-support/foreign-requests.ts';
 import { OPEN_INFERENCE, REFERRED } from './test-support/open-inference-schemas.ts';
 
 let folder: string;
 let bundle: Bundle;
+let names: readonly string[];
 let gateway: Gateway;
 let call: ForeignCall;
 let expected: Float32Array;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bedside-conformance-'));
-  bundle = await writtenBundle(join(folder, 'bundle'), canonicalGraph(mixedNet()));
+  const network = canonicalGraph(mixedNet());
+  const plain = await writtenBundle(join(folder, 'plain'), network);
+  names = Array.from({ length: plain.manifest.model.output.classes }, (_, i) => `class, of "${i}"`);
+  const contract = JSON.stringify({ classes: names });
+  bundle = await writtenBundle(join(folder, 'bundle'), withMetadata(network, CONTRACT_KEY, contract));
   const levels = bundle.manifest.groups.map(() => 0);
   gateway = await serve([bundle], { port: 0, workers: 1, measure: false, dashboard: false, levels });
   const { input, output } = bundle.manifest.model;
@@ -136,6 +141,9 @@ describe('clients of others', () => {
   it('find the metadata that the published description asks for', async () => {
     const get = async (path: string): Promise<unknown> => (await fetch(`${gateway.url}${path}`)).json();
     assertFits('metadata_server_response', await get('/v2/'));
-    assertFits('metadata_model_response', await get(`/v2/models/${bundle.manifest.name}`));
+    const own = await get(`/v2/models/${bundle.manifest.name}`);
+    assertFits('metadata_model_response', own);
+    const { properties } = own as { readonly properties: { readonly classes: string } };
+    expect(JSON.parse(properties.classes)).toEqual(names);
   });
 });

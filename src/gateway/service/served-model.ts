@@ -1,5 +1,6 @@
 // One bundle behind the gateway: its deployment on workers, its queue, and what it says of itself.
 import {
+  answerForm,
   Deployment,
   type DeploymentOptions,
   type Journal,
@@ -122,6 +123,7 @@ export class ServedModel {
     const { output } = manifest.model;
     const { kind, outputShape } = taskOf(manifest);
     const [whole] = manifest.variants;
+    const { classNames } = answerForm(this.bundle);
     return {
       name: this.name,
       versions: [this.version],
@@ -131,6 +133,8 @@ export class ServedModel {
       properties: {
         task: kind,
         measure: manifest.accuracy.measure,
+        // Properties are texts.
+        ...(classNames ? { classes: JSON.stringify(classNames) } : {}),
         ...(whole ? { unpruned: String(Number(whole.accuracy.toPrecision(12))) } : {}),
         preprocessing: manifest.preprocessing.description,
         bundle: this.bundle.sha256,
