@@ -37,7 +37,9 @@ export function requestsSuite(rig: () => Rig): void {
     await page.waitForURL(`**/requests/${before - 1}`);
     await page.keyboard.press('ArrowDown');
     await page.waitForURL(`**/requests/${before - 2}`);
-    expect(await page.evaluate('document.activeElement.dataset.seq')).toBe(String(before - 2));
+    // With the next picture, which a busy machine draws late.
+    const focused = () => page.evaluate('document.activeElement.dataset.seq');
+    await expect.poll(focused, { timeout: 20_000 }).toBe(String(before - 2));
     await page.goBack();
     await page.waitForURL(`**/requests/${before - 1}`);
     await page.getByRole('button', { name: 'Pause' }).click();
@@ -53,7 +55,8 @@ export function requestsSuite(rig: () => Rig): void {
     const { page, faults } = await rig().open('/requests');
     const rows = page.getByRole('region', { name: /^Requests/ });
     await rows.getByRole('link').first().waitFor();
-    expect(await rows.getByRole('table').getAttribute('aria-rowcount')).toBe('1001');
+    const count = () => rows.getByRole('table').getAttribute('aria-rowcount');
+    await expect.poll(count, { timeout: 20_000 }).toBe('1001');
     const asking = rig().ask(40);
     const scrolled = (await page.evaluate(`(async () => {
       const place = document.querySelector('[aria-label^="Requests"]');
