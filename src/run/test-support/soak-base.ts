@@ -86,7 +86,7 @@ export abstract class SoakBase<Fault extends string> implements SoakFixture {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#working);
+    while (this.#working.size > 0) await Promise.all(this.#working);
     await this.coordinator.close();
     await this.stop();
     await this.#single.close();
@@ -107,7 +107,9 @@ export abstract class SoakBase<Fault extends string> implements SoakFixture {
   /** Work that must end before the fixture does. */
   protected track(work: Promise<void>): void {
     this.#working.add(work);
-    void work.finally(() => this.#working.delete(work));
+    const ended = (): boolean => this.#working.delete(work);
+    // A failure is told by the end of the fixture, unless the work has ended before.
+    work.then(ended, () => undefined);
   }
 
   #without(lost: ReadonlySet<string>): string[] {

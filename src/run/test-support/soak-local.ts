@@ -97,7 +97,7 @@ export class LocalSoak extends SoakBase<Fault> {
     const end = await this.#workers.fabric.join(name, {
       ...handlers,
       message: (from, message) => {
-        if (message.kind === 'part' && this.killedBetween.delete(from)) void this.#kill(from);
+        if (message.kind === 'part' && this.killedBetween.delete(from)) this.track(this.#kill(from));
         handlers.message(from, message);
       },
     });
