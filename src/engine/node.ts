@@ -18,6 +18,9 @@ export const ENGINE = {
   version: ort.env.versions.node ?? ort.env.versions.common,
 } as const;
 
+/** Threads sleep between runs: the core is free for whatever else the process does. */
+const ASLEEP = { extra: { session: { intra_op: { allow_spinning: '0' } } } };
+
 /**
  * Loads a graph into ONNX Runtime (CPU).
  * @throws BedsideError E_ENGINE when the runtime refuses the graph, naming it, or would send telemetry
@@ -46,6 +49,7 @@ export async function openSession(
       graphOptimizationLevel: options.optimization ?? 'all',
       logSeverityLevel: 4,
       enableCpuMemArena: options.arena ?? true,
+      ...(options.spinning === false ? ASLEEP : {}),
       ...more,
     });
   } catch (cause) {

@@ -31,6 +31,8 @@ export interface SessionOptions extends Pick<EngineOptions, 'threads'> {
   readonly name: string;
   /** Whether memory of results is held for the next run; default true. Without it, large results are freed at once. */
   readonly arena?: boolean;
+  /** Whether threads of the engine wait for work awake for a moment, which takes a core; default true. */
+  readonly spinning?: boolean;
   /** ONNX Runtime's graph optimisation level; default `all`. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
 }

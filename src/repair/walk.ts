@@ -119,7 +119,7 @@ export class NetworkWalk {
     const show = [...new Set(step.values)].filter((value) => !known.has(value));
     const all = [...new Set([...show, ...keep])].filter((value) => !known.has(value));
     const part = all.length > 0 ? this.#part(model, all, change) : undefined;
-    const session = part && (await createSession(part.model, this.#options));
+    const session = part && (await createSession(part.model, { ...this.#options, spinning: false }));
     let hold = true;
     try {
       for (let first = 0, at = 0; first < size; first += batch, at++) {
