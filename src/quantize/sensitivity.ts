@@ -66,7 +66,7 @@ export class HeldOutScores {
     const output = must(model.graph.outputs[0], 'an output').name;
     const fixed = model.graph.inputs[0]?.dims?.[0];
     const batch = typeof fixed === 'number' ? fixed : this.#run.batch;
-    const session = await createSession(model, this.#run);
+    const session = await createSession(model, { ...this.#run, spinning: false });
     const parts: Float32Array[] = [];
     try {
       for (let first = fitSize; first < size; first += batch) {

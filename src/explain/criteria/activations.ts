@@ -107,6 +107,7 @@ export async function eachActivation(
   const { calibration } = context;
   const input = soleInput(model);
   const session = await createSession(model, {
+    spinning: false,
     name: `the activations of ${context.modelName}`,
     threads: context.threads,
   });

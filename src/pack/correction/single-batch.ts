@@ -47,7 +47,7 @@ export async function runInOneBatch(
     return new Map(names.map((name, i) => [name, joinedRows(parts[i] ?? [])]));
   }
   const input = sampleInput(model, feeds);
-  const session = await createSession(model, options);
+  const session = await createSession(model, { ...options, spinning: false });
   try {
     const all = tensor(samples.samples, [samples.size, ...samples.sampleShape]);
     const found = await session.run({ ...feeds, [input.name]: all });

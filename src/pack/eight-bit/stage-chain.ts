@@ -125,7 +125,11 @@ export class StageChain {
     if (known) return known;
     const part = stageGraph(this.#parts, stage, int8, await saturates());
     const { name, threads } = this.#options;
-    const session = await createSession(part, { name: `stage ${stage.index} of ${name}`, threads });
+    const session = await createSession(part, {
+      name: `stage ${stage.index} of ${name}`,
+      threads,
+      spinning: false,
+    });
     this.#sessions.set(key, session);
     return session;
   }
