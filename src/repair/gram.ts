@@ -24,33 +24,24 @@ export async function gramOfColumns(x: Matrix, products: Products): Promise<Matr
  * millionths of the diagonal, so it is for systems with a ridge far above that.
  */
 export async function roughGramOfColumns(x: Matrix, products: Products): Promise<Matrix> {
-  const { rows, columns, data } = x;
+  const { rows, columns } = x;
   if (columns < LEAST || rows * columns * columns < LEAST_ROUGH) return gramOfColumns(x, products);
   const bounds = boundsOf(columns);
-  const sums = bounds.map(([top, bottom], i) =>
-    bounds.slice(0, i + 1).map(([left, right]) => new Float64Array((bottom - top) * (right - left))),
-  );
-  for (let from = 0; from < rows; from += ROUGH_ROWS) {
-    const count = Math.min(ROUGH_ROWS, rows - from);
-    const parts = bounds.map(([left, right]) => {
-      const part = new Float32Array(count * (right - left));
-      for (let r = 0; r < count; r++) {
-        const at = (from + r) * columns;
-        part.set(data.subarray(at + left, at + right), r * (right - left));
-      }
-      return part;
-    });
-    for (const [i, own] of sums.entries()) {
-      for (const [j, sum] of own.entries()) {
-        const added = await products.roughAtb(parts[i] as Float32Array, parts[j] as Float32Array, count);
-        for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] as number) + (added[at] as number);
-      }
-    }
-  }
+  const chunks = Array.from({ length: Math.ceil(rows / ROUGH_ROWS) }, (_, i) => {
+    const chunk = rowsOf(x, i * ROUGH_ROWS, Math.min(rows, (i + 1) * ROUGH_ROWS));
+    const parts = bounds.map(([from, to]) =>
+      copyColumns(chunk, from, to, new Float32Array(chunk.rows * (to - from))),
+    );
+    return { parts, rows: chunk.rows };
+  });
+  const width = (i: number): number => (bounds[i]?.[1] ?? 0) - (bounds[i]?.[0] ?? 0);
   return mirrored(columns, bounds, async (i, j) => {
-    const width = (bounds[j]?.[1] ?? 0) - (bounds[j]?.[0] ?? 0);
-    const sum = sums[i]?.[j] as Float64Array;
-    return { rows: sum.length / width, columns: width, data: sum };
+    const sum = new Float64Array(width(i) * width(j));
+    for (const { parts, rows: count } of chunks) {
+      const added = await products.roughAtb(parts[i] as Float32Array, parts[j] as Float32Array, count);
+      for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] as number) + (added[at] as number);
+    }
+    return { rows: width(i), columns: width(j), data: sum };
   });
 }
 
@@ -70,16 +61,25 @@ function boundsOf(n: number): Bounds {
 }
 
 function columnsOf(
+  x: Matrix,
+  from: number,
+  to: number,
+  part: Float64Array = new Float64Array(x.rows * (to - from)),
+): Matrix {
+  return { rows: x.rows, columns: to - from, data: copyColumns(x, from, to, part) };
+}
+
+/** Columns `[from, to)`, copied to `part`. */
+function copyColumns<T extends Float32Array | Float64Array>(
   { rows, columns, data }: Matrix,
   from: number,
   to: number,
-  part: Float64Array = new Float64Array(rows * (to - from)),
-): Matrix {
-  const width = to - from;
+  part: T,
+): T {
   for (let r = 0; r < rows; r++) {
-    part.set(data.subarray(r * columns + from, r * columns + to), r * width);
+    part.set(data.subarray(r * columns + from, r * columns + to), r * (to - from));
   }
-  return { rows, columns: width, data: part };
+  return part;
 }
 
 /** A symmetric matrix from the blocks on and below its diagonal. */

@@ -126,8 +126,7 @@ export async function openMatrices(
 ): Promise<OpenReader> {
   if (counts) weighRows(x, perSample, counts);
   const by = importance ?? Float64Array.of(1 / ((await varianceOf([x], [weights], products)) || 1));
-  scaleOutputs(weights, by);
-  return { inverse: await invert(x, products), weights: await narrowed(weights, products), units };
+  return await opened(x, weights, by, units, products);
 }
 
 /**
@@ -179,19 +178,22 @@ async function openOne(
   const fold = few ? foldOf(taps, perGroup, member) : undefined;
   const x = fold ? foldRows(read, fold, hasBias) : read;
   const w = fold ? foldWeights(given, fold, hasBias) : given;
-  scaleOutputs(w, importance);
-  const units = new Map<number, number[][]>();
-  const add = (position: number, unknown: number): void => {
-    const { group, unit } = member(position);
-    if (group < 0) return;
-    const list =
-      units.get(group) ?? Array.from({ length: grouping.groups[group]?.channels ?? 0 }, (): number[] => []);
-    units.set(group, list);
-    list[unit]?.push(unknown);
-  };
-  if (fold) for (const [c, start] of fold.starts.entries()) add(Math.floor(start / taps), c);
-  else for (let i = 0; i < unknowns; i++) add(Math.floor(i / taps), i);
-  return { inverse: await invert(x, products), weights: await narrowed(w, products), units };
+  const places = fold ? fold.starts : Array.from({ length: unknowns }, (_, unknown) => unknown);
+  const positions = places.map((place) => g * perGroup + Math.floor(place / taps));
+  const units = channels ? unitsOf(grouping, positions, channels) : new Map<number, number[][]>();
+  return await opened(x, w, importance, units, products);
+}
+
+/** A reader of these inputs and weights; the weights are scaled in place. */
+async function opened(
+  x: Matrix,
+  weights: Matrix,
+  importance: Float64Array,
+  units: OpenReader['units'],
+  products: Products,
+): Promise<OpenReader> {
+  scaleOutputs(weights, importance);
+  return { inverse: await invert(x, products), weights: await narrowed(weights, products), units };
 }
 
 /** Runs of neighbouring unknowns that become one: their starts, their lengths, and the longest length. */
