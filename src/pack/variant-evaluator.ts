@@ -155,11 +155,12 @@ export class VariantEvaluator {
     levels: readonly number[],
     fitted: FittedCorrection,
   ): Promise<FittedCorrection> {
+    if (!this.#recurrent) return fitted;
     const bundle = this.#bundle;
     const keep = keptUnitsAt(bundle.manifest, levels);
     const { correction } = fitted;
     const front = correction ? assembleModel(bundle, levels, { correction }) : plain;
-    const recurrent = await this.#recurrent?.fit(front, keep);
+    const recurrent = await this.#recurrent.fit(front, keep);
     if (!recurrent) return fitted;
     const none = noCorrection(bundle, levels);
     const refitted = assembleModel(bundle, levels, { correction: { ...none, recurrent } });

@@ -116,8 +116,8 @@ class Variation {
       this.#first = values.slice();
       return;
     }
-    for (const [at, value] of values.entries()) {
-      const apart = Math.abs(value - (first[at] as number));
+    for (let at = 0; at < values.length; at++) {
+      const apart = Math.abs((values[at] as number) - (first[at] as number));
       if (apart > this.spread) this.spread = apart;
     }
   }
