@@ -4,6 +4,7 @@ import { type DetectOptions, detect } from '../../../app/detect/detect.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { numberIn } from '../../options/numbers.ts';
+import { addQuality } from '../../options/quality.ts';
 import { Output } from '../../terminal/output.ts';
 import { detectedJson } from './json.ts';
 import { describeDetected } from './text.ts';
@@ -31,17 +32,8 @@ export function addDetect(program: Command): void {
       '--learning <seconds>',
       'seconds at the start that are not compared; default 300, as the standard says',
       numberIn(0, 1e6, 'seconds'),
-    )
-    .option(
-      '--flat <s>',
-      'seconds of the same value that mean the lead is off; default 1',
-      numberIn(0.05, 60, 'seconds'),
-    )
-    .option(
-      '--saturation <mv>',
-      'millivolts beyond which the lead is saturated; default 10',
-      numberIn(0.1, 1e6, 'mV'),
     );
+  addQuality(command);
   addCommon(command)
     .addHelpText(
       'after',

@@ -6,6 +6,7 @@ import { addDeployment, type DeploymentCommandOptions } from '../../options/depl
 import { addFhir, addFhirPatient, type FhirCommandOptions, fhirOutlet, readPem } from '../../options/fhir.ts';
 import { addHl7, addHl7Patient, type Hl7CommandOptions, hl7Outlet } from '../../options/hl7.ts';
 import { count, names, numberIn } from '../../options/numbers.ts';
+import { addQuality } from '../../options/quality.ts';
 
 /** As commander gives them. */
 export interface StreamCommandOptions
@@ -83,22 +84,12 @@ export function addStreamOptions(command: Command): void {
       'beats a minute that a run has at least; default any',
       numberIn(0, 600, 'beats a minute'),
     )
-    .option('--rate-over <n>', 'intervals that a heart rate is averaged over; default 8', count(1000))
-    .option(
-      '--flat <s>',
-      'seconds of the same value that mean a lead is off; default 1',
-      numberIn(0.05, 60, 'seconds'),
-    )
-    .option(
-      '--saturation <mv>',
-      'millivolts beyond which a lead is saturated; default 10',
-      numberIn(0.1, 1e6, 'mV'),
-    )
-    .option(
-      '--patience <s>',
-      'seconds of later signal to wait for a missing packet; default 0.25',
-      numberIn(0, 60, 'seconds'),
-    );
+    .option('--rate-over <n>', 'intervals that a heart rate is averaged over; default 8', count(1000));
+  addQuality(command).option(
+    '--patience <s>',
+    'seconds of later signal to wait for a missing packet; default 0.25',
+    numberIn(0, 60, 'seconds'),
+  );
   addFhir(command);
   addFhirPatient(command)
     .option(
