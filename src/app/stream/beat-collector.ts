@@ -76,11 +76,7 @@ export class BeatCollector {
       return;
     }
     // Beats come in order: the first of a later period ends those before, and beginnings of intervals and rows are kept.
-    while (bed.period.index < index) {
-      this.#end(event.bed, bed, (bed.period.index + 1) * every, bed.rhythm.nextPeriod());
-      const changed = [...bed.changes.keys()].filter((own) => own < index);
-      bed.period = newPeriod(changed.length > 0 ? Math.min(...changed) : index);
-    }
+    this.#advance(event.bed, bed, index);
     const { period, rhythm } = bed;
     period.leads.add(event.lead);
     period.rates.add(event.rate);
@@ -101,18 +97,20 @@ export class BeatCollector {
   /** The stream has ended: what is left becomes results. */
   end(beds: readonly BedResult[]): void {
     for (const [name, bed] of this.#beds) {
-      const { every } = this.#facts;
       const seconds = beds.find((own) => own.bed === name)?.seconds ?? 0;
-      for (;;) {
-        const { index } = bed.period;
-        const later = [...bed.changes.keys()].filter((own) => own > index);
-        if (later.length === 0) break;
-        this.#end(name, bed, (index + 1) * every, bed.rhythm.nextPeriod());
-        bed.period = newPeriod(Math.min(...later));
-      }
+      this.#advance(name, bed, Math.max(bed.period.index, ...bed.changes.keys()));
       this.#end(name, bed, seconds, bed.rhythm.summary());
     }
     this.#beds.clear();
+  }
+
+  /** Ends the periods before one of this index, and those between in which the signal changed. */
+  #advance(name: string, bed: Bed, to: number): void {
+    while (bed.period.index < to) {
+      this.#end(name, bed, (bed.period.index + 1) * this.#facts.every, bed.rhythm.nextPeriod());
+      // Of the periods that ended nothing is left.
+      bed.period = newPeriod(Math.min(to, ...bed.changes.keys()));
+    }
   }
 
   #bedOf(event: StreamEvent): Bed {
