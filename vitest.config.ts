@@ -53,7 +53,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      exclude: ['src/**/*.test.ts', 'src/**/test-support/**', 'src/onnx/onnx_pb.ts'],
+      exclude: ['src/**/*.test.ts', 'src/**/test-support/**', 'src/onnx/codec/onnx_pb.ts'],
       reporter: ['text-summary', 'html'],
     },
   },

@@ -11,10 +11,10 @@ import { MADE_OF } from '../src/explain/backward/simpler-operators.ts';
 import { MOST_STEPS } from '../src/explain/backward/unroll-recurrent.ts';
 import { epsilonRule } from '../src/explain/index.ts';
 import { relevanceRules } from '../src/explain/lrp/relevance-rules.ts';
+import { CONTRIB_MACS, FURTHER_MACS } from '../src/onnx/costs/mac-rules.ts';
 import { FUNCTION_OPS, OPS, type OpName, type OpTable } from '../src/onnx/internal.ts';
-import { CONTRIB_MACS, FURTHER_MACS } from '../src/onnx/mac-rules.ts';
-import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';
-import { CHANGES } from '../src/onnx/upgrade-table.ts';
+import { SHAPE_RULES } from '../src/onnx/shapes/rules.ts';
+import { CHANGES } from '../src/onnx/upgrade/table.ts';
 import { BedsideError } from '../src/util/index.ts';
 
 /** Where the table is written. */

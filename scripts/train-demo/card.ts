@@ -59,7 +59,7 @@ Test accuracy **${formatPercent(test.accuracy)}** (ONNX Runtime, ${test.size} be
 Made by \`npm run train-demo -- --seed ${facts.seed}\` in five to ten minutes on one core: ${facts.perClass} generated beats of each class (seed
 ${facts.seed}, split \`local\`), ${schedule.epochs} epochs of batches of ${schedule.batch}, Adam with weight decay ${schedule.decay}, learning rate ${schedule.rate} falling as a cosine.
 The beats come from the dynamical model of McSharry, Clifford, Tarassenko and Smith (IEEE Trans. Biomed. Eng. 50(3),
-2003), see \`src/data/ecg-dynamics.ts\` and \`src/data/ecg-beats.ts\`. A run with the same seed and the same versions on
+2003), see \`src/data/synthetic/ecg-dynamics.ts\` and \`src/data/synthetic/ecg-beats.ts\`. A run with the same seed and the same versions on
 the same machine writes the same file, byte for byte.
 
 Licence: MIT, as the rest of this package; weights and training data are its own and hold no recordings of people.

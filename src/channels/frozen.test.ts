@@ -1,9 +1,9 @@
 // Channels that must stay, and the reason that is given for each layer.
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
+import { AttributeProto_AttributeType, AttributeProtoSchema } from '../onnx/codec/onnx_pb.ts';
 import { type Attribute, canonicalModel, type Model } from '../onnx/index.ts';
 import { ELEM, float, floatConstant, int, intConstant, ints } from '../onnx/internal.ts';
-import { AttributeProto_AttributeType, AttributeProtoSchema } from '../onnx/onnx_pb.ts';
 import { assertPrunable, findGroups, type Grouping } from './groups.ts';
 import { expectCutEqualsMasked, Net } from './test-support/net.ts';
 

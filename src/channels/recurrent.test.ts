@@ -2,9 +2,9 @@
 
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
+import { AttributeProto_AttributeType, AttributeProtoSchema } from '../onnx/codec/onnx_pb.ts';
 import { canonicalModel, type Model } from '../onnx/index.ts';
 import { int } from '../onnx/internal.ts';
-import { AttributeProto_AttributeType, AttributeProtoSchema } from '../onnx/onnx_pb.ts';
 import {
   handedOnNet,
   lastStatesNet,

@@ -1,18 +1,18 @@
 // What a contract may be guessed from: the kind of data, names of labels, leads and rates of recordings, types of arrays.
 import { RegularFile } from '../util/internal.ts';
+import { zipPieces } from './archive/zip-pieces.ts';
 import { waveformFacts } from './dicom/recordings.ts';
-import { BEAT_CLASSES } from './ecg-beats.ts';
 import { edfFacts } from './edf/source.ts';
-import { listImages } from './image-files.ts';
-import { npyHeadOf } from './npy-rows.ts';
-import { npzEntries } from './npz.ts';
-import { partsOf } from './npz-names.ts';
+import { listImages } from './images/files.ts';
+import { partsOf } from './npz/names.ts';
+import { npyHeadOf } from './npz/npy-rows.ts';
+import { npzEntries } from './npz/npz.ts';
 import { type KindOfPath, kindOf } from './open-dataset.ts';
 import { PassedOverCount } from './passed-over.ts';
-import { signalFacts } from './recording-remarks.ts';
-import { listRecords } from './wfdb-folder.ts';
-import { openRecord } from './wfdb-segments.ts';
-import { zipPieces } from './zip-pieces.ts';
+import { signalFacts } from './recordings/remarks.ts';
+import { BEAT_CLASSES } from './synthetic/ecg-beats.ts';
+import { listRecords } from './wfdb/folder.ts';
+import { openRecord } from './wfdb/segments.ts';
 
 /** What is seen of data without reading their samples. */
 export interface DataFacts {

@@ -1,7 +1,7 @@
 // The result of every reader of recordings and images.
 import type { TaskKind } from '../util/index.ts';
 import type { InputContract } from './contract/contract.ts';
-import type { SeriesChoice } from './series-choice.ts';
+import type { SeriesChoice } from './dicom/series-choice.ts';
 
 /** Data that was not read, for one reason. */
 export interface PassedOver {

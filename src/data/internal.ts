@@ -1,7 +1,5 @@
 // For sibling folders only: nothing here is published.
 
-export { BeatWindows, DEFAULT_RATE, type WindowFault } from './beat-windows.ts';
-export { countIdentical, indicesOutside } from './common-samples.ts';
 export {
   type ClassMap,
   type ContractSource,
@@ -34,7 +32,7 @@ export {
   type PassedOver,
   type Targets,
 } from './dataset.ts';
-export { BEAT_CLASSES } from './ecg-beats.ts';
+export type { SeriesChoice } from './dicom/series-choice.ts';
 export type { EdfAnnotation } from './edf/annotations.ts';
 export type { EdfHeader, EdfSignalHeader } from './edf/header.ts';
 export {
@@ -48,9 +46,11 @@ export {
 export { isLeadNamed } from './edf/source.ts';
 export { shapeMisfit } from './fit.ts';
 export { hashSamples } from './hash.ts';
-export { imageTarget } from './image-steps.ts';
-export { type LabelFacts, labelFacts } from './label-facts.ts';
+export { imageTarget } from './images/steps.ts';
+export { type LabelFacts, labelFacts } from './labels/facts.ts';
 export { isUnsplitArchive } from './open-dataset.ts';
+export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
+export { BeatWindows, DEFAULT_RATE, type WindowFault } from './recordings/beat-windows.ts';
 export {
   type AnnotatedBeat,
   chooseLead,
@@ -59,12 +59,12 @@ export {
   type RecordedLead,
   type Recording,
   recordingPaths,
-} from './open-recording.ts';
-export { sharedPatients } from './patients.ts';
-export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
-export { type Lead, leadPlaces } from './recording-source.ts';
-export { classPrior, classWeights, selectIndices } from './sampling.ts';
-export type { SeriesChoice } from './series-choice.ts';
-export { type SignalTarget, signalTarget, unitFactor, writeWindows } from './signal-steps.ts';
-export { disjointDraws, splitInTwo } from './splits.ts';
-export { selectSamples, strataOf } from './strata.ts';
+} from './recordings/open-recording.ts';
+export { type Lead, leadPlaces } from './recordings/source.ts';
+export { type SignalTarget, signalTarget, unitFactor, writeWindows } from './recordings/steps.ts';
+export { countIdentical, indicesOutside } from './sampling/common-samples.ts';
+export { sharedPatients } from './sampling/patients.ts';
+export { classPrior, classWeights, selectIndices } from './sampling/sampling.ts';
+export { disjointDraws, splitInTwo } from './sampling/splits.ts';
+export { selectSamples, strataOf } from './sampling/strata.ts';
+export { BEAT_CLASSES } from './synthetic/ecg-beats.ts';

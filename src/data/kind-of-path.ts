@@ -8,11 +8,11 @@ import { isWaveform } from './dicom/recordings.ts';
 import { looksLikeEdf } from './edf/header.ts';
 import { isEdfName } from './edf/source.ts';
 import { isHidden } from './hidden.ts';
-import { IMAGE_EXTENSIONS } from './image-files.ts';
-import { medicalName } from './medical-name.ts';
+import { IMAGE_EXTENSIONS } from './images/files.ts';
+import { medicalName } from './images/medical-name.ts';
 import { looksLikeNifti } from './nifti/header.ts';
 import { gunzippedHead, isGzip } from './nifti/volume.ts';
-import { RECORD_LIST, recordNames } from './wfdb-folder.ts';
+import { RECORD_LIST, recordNames } from './wfdb/folder.ts';
 
 /** So many folders are looked into to find out what a folder holds, and so deep. */
 const MOST_PROBED = 2000;

@@ -5,12 +5,12 @@ import { assertFiniteSamples, RegularFile } from '../util/internal.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { isWaveform, readWaveforms } from './dicom/recordings.ts';
 import { readEdfData } from './edf/source.ts';
-import { readImages } from './images.ts';
+import { readImages } from './images/images.ts';
 import { kindOfFile, kindOfFolder } from './kind-of-path.ts';
-import { isLabelList } from './label-list.ts';
-import { isUnsplitNpz, readNpzDataset } from './npz-dataset.ts';
-import { readVolumes } from './volumes.ts';
-import { readWfdb } from './wfdb.ts';
+import { isLabelList } from './labels/list.ts';
+import { readVolumes } from './nifti/volumes.ts';
+import { isUnsplitNpz, readNpzDataset } from './npz/npz-dataset.ts';
+import { readWfdb } from './wfdb/source.ts';
 
 /**
  * Reads a dataset as the model reads it: an `.npz` file, a folder of WFDB records, a file or a folder of EDF, or a folder

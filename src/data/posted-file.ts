@@ -6,14 +6,6 @@ import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
 import { zipSync } from 'fflate';
 import { BedsideError, formatBytes, formatCount, plainLine } from '../util/index.ts';
-import { looksLikeDicom } from './dicom/object.ts';
-import { looksLikeEdf } from './edf/header.ts';
-import { isHidden } from './hidden.ts';
-import { IMAGE_EXTENSIONS } from './image-files.ts';
-import { looksLikeNifti } from './nifti/header.ts';
-import { gunzippedHead, isGzip } from './nifti/volume.ts';
-import { decodeNpy, encodeNpy, MAX_HEAD_BYTES, parseNpyHead } from './npy.ts';
-import { imageSize } from './pixels.ts';
 import {
   DEFLATED,
   listZip,
@@ -22,7 +14,15 @@ import {
   wrongChecksum,
   wrongSize,
   type ZipEntry,
-} from './zip.ts';
+} from './archive/zip.ts';
+import { looksLikeDicom } from './dicom/object.ts';
+import { looksLikeEdf } from './edf/header.ts';
+import { isHidden } from './hidden.ts';
+import { IMAGE_EXTENSIONS } from './images/files.ts';
+import { imageSize } from './images/pixels.ts';
+import { looksLikeNifti } from './nifti/header.ts';
+import { gunzippedHead, isGzip } from './nifti/volume.ts';
+import { decodeNpy, encodeNpy, MAX_HEAD_BYTES, parseNpyHead } from './npz/npy.ts';
 
 /** What a posted file can be: the content tells which. */
 export type PostedKind = 'image' | 'array' | 'archive' | 'edf' | 'dicom' | 'nifti';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from './builder.ts';
-import { readModel, writeModel } from './codec.ts';
+import { readModel, writeModel } from './codec/codec.ts';
 
 describe('a node that lacks what it cannot do without', () => {
   const bytes = (op: string, inputs: readonly string[], outputs = ['y']): Uint8Array => {

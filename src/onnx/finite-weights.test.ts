@@ -2,10 +2,10 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from './builder.ts';
-import { readModel, writeModel } from './codec.ts';
+import { readModel, writeModel } from './codec/codec.ts';
+import { TensorProtoSchema } from './codec/onnx_pb.ts';
 import { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
 import { type Constant, ELEM, float, floatConstant, floats, type Model } from './graph.ts';
-import { TensorProtoSchema } from './onnx_pb.ts';
 
 const BAD = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 

@@ -1,8 +1,8 @@
 // Weights that are not finite: an engine computes on with them, and a ReLU or an argmax may hide what comes of it.
 import { BedsideError } from '../util/index.ts';
 import { firstNonFinite, tellNonFinite } from '../util/internal.ts';
+import type { GraphProto, TensorProto } from './codec/onnx_pb.ts';
 import { type Attribute, type Constant, ELEM, type Graph, type Model, type Node } from './graph.ts';
-import type { GraphProto, TensorProto } from './onnx_pb.ts';
 import { describeNode, floatAttribute } from './ops.ts';
 
 /** Operators for which an infinite constant means something: a bound, a filling, or a mask before a softmax. */

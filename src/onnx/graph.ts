@@ -8,7 +8,7 @@ import type {
   NodeProto,
   TensorProto,
   ValueInfoProto,
-} from './onnx_pb.ts';
+} from './codec/onnx_pb.ts';
 
 /** A tensor stored in the model. Row-major; `data.length` is the product of `dims`. */
 export type Constant =

@@ -1,6 +1,8 @@
 // For sibling folders only: nothing here is published.
 
 export { assumedSamples, batchAxes } from './batch-axis/batch-axes.ts';
+export { fixedBatchOf, samplesOfShapes } from './batch-axis/fixed-batch.ts';
+export { freeBatch } from './batch-axis/free-batch.ts';
 export {
   type BatchAxis,
   type BatchPlace,
@@ -11,13 +13,15 @@ export {
 } from './batch-axis/place.ts';
 export { sampleShapes } from './batch-axis/sample-shapes.ts';
 export { GraphBuilder } from './builder.ts';
-export { unmergedModel } from './canonical.ts';
-export type { ModelCosts, NodeCosts, Uncounted } from './costs.ts';
+export { unmergedModel } from './canonical/canonical.ts';
+export { canonicalGraph } from './canonical/fold.ts';
+export { foldBatchNorm } from './canonical/fold-batch-norm.ts';
+export { biasBehind, viewOf } from './canonical/fold-bias.ts';
+export { withSqueezeAxes } from './canonical/squeeze-axes.ts';
+export { rawBytes } from './codec/proto.ts';
+export { elemTypeName, typeName } from './codec/tensor-read.ts';
+export type { ModelCosts, NodeCosts, Uncounted } from './costs/costs.ts';
 export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
-export { fixedBatchOf, samplesOfShapes } from './fixed-batch.ts';
-export { canonicalGraph } from './fold.ts';
-export { foldBatchNorm } from './fold-batch-norm.ts';
-export { biasBehind, viewOf } from './fold-bias.ts';
 export { withOutputFirst } from './form/choose-output.ts';
 export { dequantised } from './form/dequantise.ts';
 export { inFloat32, withFloatOutputs } from './form/float32.ts';
@@ -32,15 +36,6 @@ export {
 } from './form/form.ts';
 export { withOneInput } from './form/one-input.ts';
 export { restored, restoredModel } from './form/restore.ts';
-export { freeBatch } from './free-batch.ts';
-export {
-  askedFirst,
-  declarationOf,
-  type MeasuredShape,
-  unknownShape,
-  valuesWithoutShape,
-  withDeclarations,
-} from './given-shapes.ts';
 export {
   cloneModel,
   cloneNode,
@@ -61,10 +56,20 @@ export {
   string,
   type Value,
 } from './graph.ts';
-export { withoutFunctions } from './inline-functions.ts';
-export { constantOfKnown, integersLike, integersOf, knownOf } from './known.ts';
-export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels } from './layer-layout.ts';
-export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
+export {
+  isDepthwise,
+  isWeighted,
+  type LayerLayout,
+  layerLayout,
+  outputChannels,
+} from './layers/layer-layout.ts';
+export { applyLayer, applyTransposedLayer } from './layers/layer-operators.ts';
+export {
+  hasOneOutputPerGroup,
+  type WeightedLayer,
+  weightedLayer,
+  weightedLayers,
+} from './layers/weighted-layer.ts';
 export { metadataEntries, metadataOf, withMetadata } from './metadata.ts';
 export {
   ARGUMENT_OPS,
@@ -91,7 +96,6 @@ export {
   stringAttribute,
 } from './ops.ts';
 export { givenNames, readsOf, sortNodes } from './order.ts';
-export { rawBytes } from './proto.ts';
 export {
   gateRows,
   RECURRENT_INPUTS,
@@ -101,11 +105,20 @@ export {
   UNIT_AXES,
 } from './recurrent/recurrent-layer.ts';
 export { scoredLayer, scoredLayers } from './recurrent/scored-layers.ts';
-export { hasConstantSize, resizeMaps } from './resize.ts';
-export { valuesOfShapes } from './shape-arithmetic.ts';
-export { batchSymbols, inputShapes, knownValues, symbolicShapes } from './shapes.ts';
+export { valuesOfShapes } from './shapes/arithmetic.ts';
+export {
+  askedFirst,
+  declarationOf,
+  type MeasuredShape,
+  unknownShape,
+  valuesWithoutShape,
+  withDeclarations,
+} from './shapes/given.ts';
+export { constantOfKnown, integersLike, integersOf, knownOf } from './shapes/known.ts';
+export { hasConstantSize, resizeMaps } from './shapes/resize.ts';
+export { batchSymbols, inputShapes, knownValues, symbolicShapes } from './shapes/shapes.ts';
+export { poolParameters } from './shapes/window.ts';
 export { soleInput } from './sole-input.ts';
-export { withSqueezeAxes } from './squeeze-axes.ts';
 export type { Stage } from './stages.ts';
 export {
   extractSubgraph,
@@ -117,7 +130,5 @@ export {
   removeDead,
   sliceAxis,
 } from './surgery.ts';
-export { elemTypeName, typeName } from './tensor-read.ts';
-export { upgradeOpset } from './upgrade.ts';
-export { hasOneOutputPerGroup, type WeightedLayer, weightedLayer, weightedLayers } from './weighted-layer.ts';
-export { poolParameters } from './window.ts';
+export { withoutFunctions } from './upgrade/inline-functions.ts';
+export { upgradeOpset } from './upgrade/upgrade.ts';

@@ -1,15 +1,15 @@
 // Graphs with more names than a call takes arguments.
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { readExternalData } from './external.ts';
-import type { Node } from './graph.ts';
+import { readExternalData } from './codec/external.ts';
 import {
   AttributeProtoSchema,
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
   TensorProtoSchema,
-} from './onnx_pb.ts';
+} from './codec/onnx_pb.ts';
+import type { Node } from './graph.ts';
 import { readsOf } from './order.ts';
 
 const MANY = 200_000;

@@ -1,8 +1,8 @@
 // What a model says of itself, through writing, canonical form and slicing.
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from './builder.ts';
-import { readModel, writeModel } from './codec.ts';
-import { canonicalGraph } from './fold.ts';
+import { canonicalGraph } from './canonical/fold.ts';
+import { readModel, writeModel } from './codec/codec.ts';
 import { cloneModel } from './graph.ts';
 import { metadataOf, withMetadata } from './metadata.ts';
 

@@ -1,7 +1,7 @@
 // A model's metadata: pairs of key and value beside its graph (ModelProto.metadata_props).
 import { create } from '@bufbuild/protobuf';
+import { ModelProtoSchema, StringStringEntryProtoSchema } from './codec/onnx_pb.ts';
 import type { Model } from './graph.ts';
-import { ModelProtoSchema, StringStringEntryProtoSchema } from './onnx_pb.ts';
 
 /** The value of a key; undefined where the model does not have it. */
 export function metadataOf(model: Model, key: string): string | undefined {

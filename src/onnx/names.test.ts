@@ -2,11 +2,11 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from './builder.ts';
-import { canonicalGraph } from './fold.ts';
-import { foldBatchNorm } from './fold-batch-norm.ts';
+import { canonicalGraph } from './canonical/fold.ts';
+import { foldBatchNorm } from './canonical/fold-batch-norm.ts';
+import { AttributeProto_AttributeType, AttributeProtoSchema, GraphProtoSchema } from './codec/onnx_pb.ts';
 import { type Attribute, floatConstant } from './graph.ts';
 import { NameAllocator } from './names.ts';
-import { AttributeProto_AttributeType, AttributeProtoSchema, GraphProtoSchema } from './onnx_pb.ts';
 import { compareModels } from './test-support/models.ts';
 
 const GRAPH = AttributeProto_AttributeType.GRAPH;

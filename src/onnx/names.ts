@@ -1,6 +1,7 @@
 // Names that a graph may still be given: the one place that hands out new ones.
+
+import type { GraphProto, NodeProto } from './codec/onnx_pb.ts';
 import type { Graph } from './graph.ts';
-import type { GraphProto, NodeProto } from './onnx_pb.ts';
 import { graphsOf, outerSubgraphs } from './subgraphs.ts';
 
 /**

@@ -1,9 +1,8 @@
 // The operators bedside understands. Rule tables (shapes, costs, relevance, pruning) are typed over this union,
 // so leaving an operator out of one does not compile. Any other operator is carried through untouched.
 import { BedsideError } from '../util/index.ts';
+import { toNumber } from './codec/numbers.ts';
 import type { Constant, Graph, Node } from './graph.ts';
-import { integersOf } from './known.ts';
-import { toNumber } from './numbers.ts';
 import {
   ARGUMENT_OPS,
   COMPARISON_OPS,
@@ -14,8 +13,9 @@ import {
   STEP_OPS,
   TEST_OPS,
 } from './op-families.ts';
+import { integersOf } from './shapes/known.ts';
 
-export { toNumber } from './numbers.ts';
+export { toNumber } from './codec/numbers.ts';
 
 const RULED = [
   ...FUNCTION_OPS,

@@ -1,7 +1,7 @@
 // Checks that every value of a graph is made exactly once, and puts nodes in execution order.
 import { BedsideError } from '../util/index.ts';
+import type { GraphProto } from './codec/onnx_pb.ts';
 import type { Graph, Node } from './graph.ts';
-import type { GraphProto } from './onnx_pb.ts';
 import { describeNode } from './ops.ts';
 import { graphsOf } from './subgraphs.ts';
 

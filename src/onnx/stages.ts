@@ -1,14 +1,14 @@
 // Cuts a model into stages: runs of nodes between points where a single value crosses.
 
 import { batchAxes } from './batch-axis/batch-axes.ts';
+import { samplesOfShapes } from './batch-axis/fixed-batch.ts';
 import { isBatchFirst } from './batch-axis/place.ts';
-import { bytesOf, floatElements, modelCosts } from './costs.ts';
-import { samplesOfShapes } from './fixed-batch.ts';
+import { rawBytes } from './codec/proto.ts';
+import { bytesOf, floatElements, modelCosts } from './costs/costs.ts';
 import type { Graph, Model, Node } from './graph.ts';
-import { isWeighted } from './layer-layout.ts';
+import { isWeighted } from './layers/layer-layout.ts';
 import { givenNames, readsOf } from './order.ts';
-import { rawBytes } from './proto.ts';
-import { inferValues } from './shapes.ts';
+import { inferValues } from './shapes/shapes.ts';
 
 /** A run of nodes between two single-tensor cut points, where the batch is alone on the first axis. */
 export interface Stage {

@@ -1,7 +1,8 @@
 // Nodes inside subgraphs (If, Loop, Scan) and functions of a model, which are carried as messages.
+
+import type { AttributeProto, GraphProto, NodeProto, TensorProto } from './codec/onnx_pb.ts';
+import { readTensor } from './codec/tensor-read.ts';
 import type { Constant, Graph, Model } from './graph.ts';
-import type { AttributeProto, GraphProto, NodeProto, TensorProto } from './onnx_pb.ts';
-import { readTensor } from './tensor-read.ts';
 
 /** A node inside a subgraph or function. */
 export interface InnerNode {

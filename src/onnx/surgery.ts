@@ -13,7 +13,7 @@ import {
 import { NameAllocator } from './names.ts';
 import { describeNode } from './ops.ts';
 import { readsOf } from './order.ts';
-import { inferValues, symbolicShapes } from './shapes.ts';
+import { inferValues, symbolicShapes } from './shapes/shapes.ts';
 
 /**
  * Puts another tensor under an existing constant's name; every reader of the name sees it.

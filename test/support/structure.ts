@@ -222,7 +222,7 @@ function edgesOf(from: string, text: string): ImportEdge[] {
   return edges;
 }
 
-/** `onnx` for `src/onnx/shapes.ts`; `ROOT` for `src/index.ts`. */
+/** `onnx` for `src/onnx/shapes/shapes.ts`; `ROOT` for `src/index.ts`. */
 function folderOf(path: string): string {
   const [, first = '', ...rest] = path.split('/');
   return rest.length === 0 ? ROOT : first;

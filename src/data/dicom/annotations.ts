@@ -1,7 +1,7 @@
 // What the Waveform Annotation Sequence marks (PS3.3, C.10.10): beats and rhythms by codes, and texts of people.
 import type { DataSet } from 'dicom-parser';
 import type { EdfAnnotation } from '../edf/annotations.ts';
-import { SYMBOLS } from '../wfdb-marks.ts';
+import { SYMBOLS } from '../recordings/marks.ts';
 import { codedMark, codeName } from './beat-codes.ts';
 import { itemsOf, shortOf, textOf } from './object.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../util/internal.ts';
-import { memorySource } from '../byte-source.ts';
+import { memorySource } from '../archive/byte-source.ts';
 import { dicomFile, encapsulated, imageElements } from '../test-support/dicom-file.ts';
 import { DicomImage } from './image.ts';
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { BedsideError, messageOf } from '../../util/index.ts';
 import { RegularFile } from '../../util/internal.ts';
 import { filesBelow } from '../file-tree.ts';
-import { DICOMDIR } from '../medical-name.ts';
+import { DICOMDIR } from '../images/medical-name.ts';
 import type { PassedOverCount } from '../passed-over.ts';
 import { itemsOf, parseObject } from './object.ts';
 

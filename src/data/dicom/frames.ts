@@ -1,5 +1,5 @@
 // Where the frames of an object lie: one after the other, or as fragments of an encapsulated value (PS3.5, annex A.4).
-import type { ByteSource } from '../byte-source.ts';
+import type { ByteSource } from '../archive/byte-source.ts';
 import type { DicomObject } from './object.ts';
 
 /** A stretch of the file. */

@@ -1,7 +1,7 @@
 // Images of DICOM objects: stored values of a frame, as bits stored and sign say, and what turns them into grey or colours.
 import type { DataSet } from 'dicom-parser';
-import type { ByteSource } from '../byte-source.ts';
-import type { MedicalFrame, Shown } from '../shown-values.ts';
+import type { ByteSource } from '../archive/byte-source.ts';
+import type { MedicalFrame, Shown } from '../images/shown-values.ts';
 import { decodeFrame, type FrameFacts } from './codecs.ts';
 import { toRgb } from './colour.ts';
 import { encapsulatedFrames, type FramePlaces, frameBytes, nativeFrames } from './frames.ts';

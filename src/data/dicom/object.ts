@@ -4,7 +4,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
 import type { DataSet } from 'dicom-parser';
 import { availableMemory, loadOptional } from '../../util/internal.ts';
-import { type ByteSource, memorySource } from '../byte-source.ts';
+import { type ByteSource, memorySource } from '../archive/byte-source.ts';
 import { BIG_ENDIAN, DEFLATED } from './transfer-syntax.ts';
 
 /** Where the mark `DICM` stands, behind the preamble. */

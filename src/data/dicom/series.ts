@@ -4,10 +4,10 @@ import { basename, join } from 'node:path';
 import { BedsideError } from '../../util/index.ts';
 import { RegularFile } from '../../util/internal.ts';
 import type { DatasetOptions } from '../dataset.ts';
-import { medicalName } from '../medical-name.ts';
+import { medicalName } from '../images/medical-name.ts';
 import type { PassedOverCount } from '../passed-over.ts';
-import type { SeriesChoice } from '../series-choice.ts';
 import { looksLikeDicom, parseObject, sharedBy, textOf } from './object.ts';
+import type { SeriesChoice } from './series-choice.ts';
 
 /** The objects that are read. */
 export interface ChosenSeries {

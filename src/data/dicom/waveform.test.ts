@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { memorySource } from '../byte-source.ts';
+import { memorySource } from '../archive/byte-source.ts';
 import { dataFacts } from '../data-facts.ts';
 import type { DatasetOptions } from '../dataset.ts';
 import { openDataset } from '../open-dataset.ts';

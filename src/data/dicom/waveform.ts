@@ -1,6 +1,6 @@
 // Waveforms of DICOM objects (PS3.3, C.10.9): multiplexed groups of channels, in physical units.
 import type { DataSet } from 'dicom-parser';
-import type { ByteSource } from '../byte-source.ts';
+import type { ByteSource } from '../archive/byte-source.ts';
 import { marksOfWaveform, type WaveformMarks } from './annotations.ts';
 import { type DicomObject, itemsOf, numberOf, parseObject, sharedBy, shortOf, textOf } from './object.ts';
 

@@ -1,7 +1,7 @@
 // Files with gaps, annotations at the edges of the format, and files that are refused.
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../../util/index.ts';
-import { memorySource } from '../byte-source.ts';
+import { memorySource } from '../archive/byte-source.ts';
 import { edfFile, type MadeEdf } from '../test-support/edf-file.ts';
 import type { EdfAnnotation } from './annotations.ts';
 import { looksLikeEdf } from './header.ts';

@@ -1,6 +1,12 @@
 // What annotations of EDF+ say of beats and rhythms, on a time axis in which gaps are short.
 import type { InputContract } from '../contract/contract.ts';
-import { BEAT_SYMBOL_CLASSES, type Marks, type Peak, type RhythmChange, SYMBOLS } from '../wfdb-marks.ts';
+import {
+  BEAT_SYMBOL_CLASSES,
+  type Marks,
+  type Peak,
+  type RhythmChange,
+  SYMBOLS,
+} from '../recordings/marks.ts';
 import type { EdfAnnotation } from './annotations.ts';
 import type { EdfRun } from './reader.ts';
 

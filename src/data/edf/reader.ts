@@ -1,7 +1,7 @@
 // Data records of EDF and BDF one after another, in physical units, and whole recordings of them.
 import { BedsideError, formatBytes } from '../../util/index.ts';
 import { availableMemory, RegularFile } from '../../util/internal.ts';
-import type { ByteSource } from '../byte-source.ts';
+import type { ByteSource } from '../archive/byte-source.ts';
 import { type EdfAnnotation, parseRecordAnnotations } from './annotations.ts';
 import {
   type EdfHeader,

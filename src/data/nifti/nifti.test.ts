@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { memorySource } from '../byte-source.ts';
+import { memorySource } from '../archive/byte-source.ts';
 import { openDataset } from '../open-dataset.ts';
 import { type MadeNifti, niftiFile } from '../test-support/nifti-file.ts';
 import { NiftiVolume } from './volume.ts';

@@ -2,8 +2,8 @@
 // to the back, slices to the head.
 import { constants, gunzipSync } from 'node:zlib';
 import { availableMemory, RegularFile } from '../../util/internal.ts';
-import type { ByteSource } from '../byte-source.ts';
-import type { MedicalFrame } from '../shown-values.ts';
+import type { ByteSource } from '../archive/byte-source.ts';
+import type { MedicalFrame } from '../images/shown-values.ts';
 import { type NiftiHeader, parseNiftiHeader } from './header.ts';
 
 /** Voxels never take more. */

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DatasetOptions } from '../dataset.ts';
 import { openDataset } from '../open-dataset.ts';
 import { niftiFile } from '../test-support/nifti-file.ts';
-import { weightsAt } from '../volumes.ts';
+import { weightsAt } from './volumes.ts';
 
 /** Along right, anterior and superior. */
 const [WIDTH, HEIGHT, DEPTH] = [5, 6, 4];

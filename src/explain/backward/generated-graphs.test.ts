@@ -1,9 +1,9 @@
 // Graphs made from a network are valid at every operator set and whatever its nodes and values are called.
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
+import { type GraphProto, GraphProtoSchema } from '../../onnx/codec/onnx_pb.ts';
 import { type Attribute, canonicalModel, type Model } from '../../onnx/index.ts';
 import { floatConstant, floats, int, intConstant, ints, string } from '../../onnx/internal.ts';
-import { type GraphProto, GraphProtoSchema } from '../../onnx/onnx_pb.ts';
 import { type Attribution, AttributionPass, oneHot } from '../attribution/pass.ts';
 import type { CriterionContext } from '../criterion.ts';
 import { convolutional } from '../lrp/composite.ts';

@@ -1,14 +1,15 @@
 // For every value of a graph: the axis on which its samples lie, and what else lies on that axis.
-import { fixedBatchOf } from '../fixed-batch.ts';
+
 import type { Graph, Model, Node, Value } from '../graph.ts';
-import { inferOpen } from '../open-batch.ts';
 import { describeNode, opOf } from '../ops.ts';
 import { readsOf } from '../order.ts';
-import { NotKnown } from '../shape-context.ts';
-import { inferValues } from '../shapes.ts';
+import { NotKnown } from '../shapes/context.ts';
+import { inferValues } from '../shapes/shapes.ts';
 import { assumedPlaces, assumedValues } from './assumed.ts';
 import { Lost, PlaceContext, type SizedRun } from './context.ts';
+import { fixedBatchOf } from './fixed-batch.ts';
 import { MORE_PLACE_RULES } from './more-rules.ts';
+import { inferOpen } from './open-batch.ts';
 import { along, type BatchAxis, type BatchPlace } from './place.ts';
 import { PLACE_RULES, type PlaceRule } from './rules.ts';
 

@@ -1,7 +1,7 @@
 // The workspace of a batch rule: where a node's inputs hold their samples, and shapes at several batch sizes.
 import type { Model, Node } from '../graph.ts';
 import { describeNode } from '../ops.ts';
-import { type Inferred, NotKnown, ShapeContext } from '../shape-context.ts';
+import { type Inferred, NotKnown, ShapeContext } from '../shapes/context.ts';
 import { type BatchAxis, type BatchPlace, samePlace, type UnknownPlace } from './place.ts';
 
 /** Thrown by a rule that cannot tell: the node's outputs are then unknown. Never escapes. */

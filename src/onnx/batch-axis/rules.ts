@@ -12,7 +12,7 @@ import {
   TEST_OPS,
 } from '../op-families.ts';
 import { intAttribute, intsAttribute, type OpTable } from '../ops.ts';
-import { sliceRanges } from '../shape-rules.ts';
+import { sliceRanges } from '../shapes/rules.ts';
 import { einsum, fromAxis } from './attention-rules.ts';
 import type { PlaceContext } from './context.ts';
 import { type BatchAxis, moved } from './place.ts';

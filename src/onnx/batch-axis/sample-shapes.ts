@@ -1,9 +1,9 @@
 // Shapes of single samples.
 
-import { fixedBatchOf } from '../fixed-batch.ts';
 import type { Model } from '../graph.ts';
-import { inferShapes } from '../shapes.ts';
+import { inferShapes } from '../shapes/shapes.ts';
 import { batchAxes } from './batch-axes.ts';
+import { fixedBatchOf } from './fixed-batch.ts';
 
 /**
  * The shape of every value for one sample, whatever batch the model fixes: the axis of the samples has as many

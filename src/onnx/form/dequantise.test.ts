@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { createSession, tensor } from '../../engine/index.ts';
 import { Random } from '../../util/internal.ts';
 import { GraphBuilder } from '../builder.ts';
-import { canonicalModel } from '../canonical.ts';
+import { canonicalModel } from '../canonical/canonical.ts';
 import { type Constant, ELEM, floatConstant, int, ints, type Model, sizeOf } from '../graph.ts';
-import { constantOfKnown } from '../known.ts';
+import { constantOfKnown } from '../shapes/known.ts';
 import { dequantised } from './dequantise.ts';
 import { formOf } from './form.ts';
 

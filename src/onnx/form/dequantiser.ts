@@ -9,9 +9,9 @@ import {
   type Model,
   type Node,
 } from '../graph.ts';
-import { type Known, knownOf } from '../known.ts';
 import { NameAllocator } from '../names.ts';
 import { describeNode } from '../ops.ts';
+import { type Known, knownOf } from '../shapes/known.ts';
 
 /** How a value's integers mean numbers: `(integer - zero) * scale`. */
 export interface Quantisation {

@@ -12,10 +12,10 @@ import {
   type Model,
   type Node,
 } from '../graph.ts';
-import { knownOf } from '../known.ts';
 import { NameAllocator } from '../names.ts';
 import { intAttribute } from '../ops.ts';
-import { inferValues } from '../shapes.ts';
+import { knownOf } from '../shapes/known.ts';
+import { inferValues } from '../shapes/shapes.ts';
 import { outerSubgraphs } from '../subgraphs.ts';
 import { pinnedValues } from '../surgery.ts';
 import { type FormNumbers, formOf, withForm } from './form.ts';

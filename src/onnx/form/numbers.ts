@@ -1,11 +1,12 @@
 // A float32 model in the numbers of its file: weights stored in fewer bits, or all of it computed in another type.
+
+import { roundTo } from '../codec/tensor-values.ts';
 import { type Constant, cloneModel, ELEM, type Graph, int, type Model, type Node } from '../graph.ts';
-import { constantOfKnown } from '../known.ts';
 import { NameAllocator } from '../names.ts';
 import { intAttribute } from '../ops.ts';
-import { inferValues } from '../shapes.ts';
+import { constantOfKnown } from '../shapes/known.ts';
+import { inferValues } from '../shapes/shapes.ts';
 import { outerSubgraphs } from '../subgraphs.ts';
-import { roundTo } from '../tensor-values.ts';
 import { WEIGHTED } from './float32.ts';
 import type { FormNumbers, FormOutput } from './form.ts';
 

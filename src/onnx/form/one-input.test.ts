@@ -3,7 +3,7 @@ import { createSession, tensor } from '../../engine/index.ts';
 import { EngineTensor, openSession } from '../../engine/internal.ts';
 import { Random } from '../../util/internal.ts';
 import { GraphBuilder } from '../builder.ts';
-import { canonicalModel } from '../canonical.ts';
+import { canonicalModel } from '../canonical/canonical.ts';
 import { type Dim, ELEM, floatConstant, int, ints, type Model, sizeOf } from '../graph.ts';
 import { withOutputFirst } from './choose-output.ts';
 import { packedInputs, wholePositions } from './form.ts';

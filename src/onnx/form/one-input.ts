@@ -2,6 +2,7 @@
 // The inputs of a sample stand one after the other in a row, and the graph takes them apart again.
 import { BedsideError } from '../../util/index.ts';
 import { GraphBuilder } from '../builder.ts';
+import { typeName } from '../codec/tensor-read.ts';
 import {
   type Attribute,
   cloneModel,
@@ -16,7 +17,6 @@ import {
   type Value,
 } from '../graph.ts';
 import { readsOf } from '../order.ts';
-import { typeName } from '../tensor-read.ts';
 import { type FormInput, storedDims, withForm } from './form.ts';
 
 /** Element types of which a float32 number makes one by a cast. */

@@ -1,7 +1,7 @@
 // The operators of eight-bit numbers, and what each computes in float32.
 import { type Attribute, ELEM, floatConstant, int, type Node } from '../graph.ts';
-import { constantOfKnown, type Known } from '../known.ts';
 import { intAttribute } from '../ops.ts';
+import { constantOfKnown, type Known } from '../shapes/known.ts';
 import type { Dequantiser, Quantisation } from './dequantiser.ts';
 
 type Convert = (scope: Dequantiser, node: Node) => void;

@@ -1,5 +1,6 @@
 // A model in the one form, as its file has it: its own inputs and outputs, in their order.
 import { must } from '../../util/index.ts';
+import { typeName } from '../codec/tensor-read.ts';
 import {
   cloneModel,
   type Dim,
@@ -11,7 +12,6 @@ import {
   type Value,
 } from '../graph.ts';
 import { forgetShapes, removeDead } from '../surgery.ts';
-import { typeName } from '../tensor-read.ts';
 import { type Form, type FormInput, formOf, withoutForm } from './form.ts';
 import { inOwnNumbers, NotRestored } from './numbers.ts';
 

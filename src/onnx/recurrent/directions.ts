@@ -2,8 +2,8 @@
 // hidden units are channels of their own.
 import { GraphBuilder } from '../builder.ts';
 import { type Attribute, cloneNode, consumers, int, ints, type Model, type Node, string } from '../graph.ts';
-import { integersOf } from '../known.ts';
 import { intAttribute, intsAttribute, intsParameter, opOf } from '../ops.ts';
+import { integersOf } from '../shapes/known.ts';
 import { sliceAxis } from '../surgery.ts';
 import { directionsOf, RECURRENT_INPUTS, type RecurrentLayer, recurrentLayer } from './recurrent-layer.ts';
 

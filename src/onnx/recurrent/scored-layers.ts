@@ -1,7 +1,7 @@
 // All layers whose output channels criteria score: weighted layers, and recurrent layers with their hidden units.
 import { sampleShapes } from '../batch-axis/sample-shapes.ts';
 import type { Graph, Model, Node } from '../graph.ts';
-import { type WeightedLayer, weightedLayer } from '../weighted-layer.ts';
+import { type WeightedLayer, weightedLayer } from '../layers/weighted-layer.ts';
 import { type RecurrentLayer, recurrentLayer, UNIT_AXES } from './recurrent-layer.ts';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;

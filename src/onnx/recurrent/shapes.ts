@@ -1,6 +1,6 @@
 // Output shapes of recurrent layers.
 import { intAttribute } from '../ops.ts';
-import type { ShapeContext } from '../shape-context.ts';
+import type { ShapeContext } from '../shapes/context.ts';
 import { directionsOf } from './recurrent-layer.ts';
 
 /** All steps, the last state, and the last cell of an LSTM, for both layouts. */

@@ -2,9 +2,9 @@
 // state where it is zero. Same outputs.
 import { GraphBuilder } from '../builder.ts';
 import { cloneModel, type Graph, ints, type Model, type Node, producers, sizeOf } from '../graph.ts';
-import { knownOf } from '../known.ts';
 import { intAttribute, opOf } from '../ops.ts';
-import { inferShapes } from '../shapes.ts';
+import { knownOf } from '../shapes/known.ts';
+import { inferShapes } from '../shapes/shapes.ts';
 import { pinnedValues } from '../surgery.ts';
 import { splitDirections } from './directions.ts';
 import { directionsOf, RECURRENT_INPUTS, recurrentLayer, recurrentOp } from './recurrent-layer.ts';

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { createSession, type Tensor } from '../../engine/index.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
-import { readModel } from '../codec.ts';
+import { readModel } from '../codec/codec.ts';
 import { type Constant, ELEM, floatConstant, type Model, sizeOf } from '../graph.ts';
-import { inferShapes } from '../shapes.ts';
+import { inferShapes } from '../shapes/shapes.ts';
 
 /** A float32 constant of standard normal numbers. */
 export function randomConstant(random: Random, dims: readonly number[], scale = 1): Constant {

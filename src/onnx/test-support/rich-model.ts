@@ -10,7 +10,7 @@ import {
   TensorProtoSchema,
   AttributeProto_AttributeType as Type,
   ValueInfoProtoSchema,
-} from '../onnx_pb.ts';
+} from '../codec/onnx_pb.ts';
 
 /** Bytes of unknown field 100, a length-delimited `hi`. */
 export const UNKNOWN = { no: 100, wireType: 2, data: Uint8Array.of(2, 0x68, 0x69) };

@@ -6,7 +6,7 @@ import {
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
-} from '../../../src/onnx/onnx_pb.ts';
+} from '../../../src/onnx/codec/onnx_pb.ts';
 import type { Random } from '../../../src/util/internal.ts';
 import { damagedBytes, pick } from './damage.ts';
 

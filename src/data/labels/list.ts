@@ -1,0 +1,184 @@
+// A list of labels: a CSV with a row for each file, and columns for its name, its labels, its patient and its split.
+import { readdir } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { BedsideError } from '../../util/index.ts';
+import { readTextChecked } from '../../util/internal.ts';
+import { splitOf } from '../images/files.ts';
+import { parseCsv } from './csv.ts';
+
+/** Names of columns, in lower case without `_`, `-` and spaces. */
+const COLUMNS = {
+  file: [
+    'file',
+    'filename',
+    'path',
+    'filepath',
+    'image',
+    'imagename',
+    'imageid',
+    'imagepath',
+    'imageindex',
+    'img',
+    'record',
+    'id',
+  ],
+  label: [
+    'label',
+    'labels',
+    'class',
+    'classname',
+    'diagnosis',
+    'dx',
+    'target',
+    'finding',
+    'findinglabels',
+    'category',
+    'value',
+  ],
+  patient: ['patient', 'patientid', 'patients', 'subject', 'subjectid', 'patientname', 'case', 'caseid'],
+  split: ['split', 'set', 'subset', 'partition'],
+} as const;
+
+type Column = keyof typeof COLUMNS;
+
+/** One file of a list. */
+export interface ListedFile {
+  readonly file: string;
+  /** One cell for each label column. */
+  readonly labels: readonly string[];
+  readonly patient: string | undefined;
+  readonly split: 'local' | 'test' | 'val' | undefined;
+}
+
+/** A list of labels. */
+export interface LabelList {
+  readonly path: string;
+  readonly files: readonly ListedFile[];
+  /** Names of the columns that hold labels: one, several (a label each), or none. */
+  readonly labelColumns: readonly string[];
+  /** Columns that are not used. */
+  readonly others: readonly string[];
+}
+
+/** Whether a path is that of a list, by its ending. */
+export function isLabelList(path: string): boolean {
+  return ['.csv', '.tsv'].includes(extname(path).toLowerCase());
+}
+
+/**
+ * The list beside the images of a folder: `labels.csv`, else the only one. Undefined where there is none whose columns
+ * are known.
+ * @throws BedsideError E_FILE for one that cannot be read
+ */
+export async function listBeside(folder: string): Promise<LabelList | undefined> {
+  const lists = (await readdir(folder)).filter((name) => isLabelList(name) && !name.startsWith('.'));
+  const name =
+    lists.find((one) => /^labels\.[ct]sv$/i.test(one)) ?? (lists.length === 1 ? lists[0] : undefined);
+  if (name === undefined) return undefined;
+  try {
+    return await readLabelList(join(folder, name));
+  } catch (error) {
+    // Any other table: it is passed over, as files of other endings are.
+    if (BedsideError.is(error, 'E_DATA')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads a list of labels. The first row names the columns; without one, they are file, label, patient and split. If no
+ * column is called after labels, those that hold 0 and 1 alone are one label each.
+ * @throws BedsideError E_DATA for a table without files or labels, or a split of an unknown name
+ */
+export async function readLabelList(path: string): Promise<LabelList> {
+  const rows = parseCsv(await readTextChecked(path, 'list of labels'), path);
+  const [head = []] = rows;
+  const named = columnsOf(head);
+  const isHeadless = named.file === undefined && looksLikeFile(head[0] ?? '');
+  const columns = isHeadless ? { file: 0, label: 1, patient: 2, split: 3 } : named;
+  const body = isHeadless ? rows : rows.slice(1);
+  const { file } = columns;
+  if (file === undefined || body.length === 0) {
+    throw new BedsideError('E_DATA', `${path} is no list of labels: it has no column of files, or no row`, {
+      hint: `name its columns in the first row: file (${COLUMNS.file.slice(1, 5).join(', ')}), label, patient, split`,
+    });
+  }
+  const labels = labelColumns(columns, head, body);
+  const used = [file, columns.patient, columns.split, ...labels];
+  return {
+    path,
+    files: body.map((cells, i) => ({
+      file: (cells[file] ?? '').replaceAll('\\', '/'),
+      labels: labels.map((column) => cells[column] ?? ''),
+      patient: columns.patient === undefined ? undefined : cells[columns.patient] || undefined,
+      split: columns.split === undefined ? undefined : splitIn(cells[columns.split] ?? '', path, i),
+    })),
+    labelColumns: labels.map((column) => (isHeadless ? 'label' : (head[column] ?? String(column)))),
+    others: isHeadless ? [] : head.filter((_, column) => !used.includes(column)),
+  };
+}
+
+function columnsOf(head: readonly string[]): Partial<Record<Column, number>> {
+  const words = head.map((cell) => cell.toLowerCase().replace(/[_\-\s]/g, ''));
+  const columns: Partial<Record<Column, number>> = {};
+  for (const column of Object.keys(COLUMNS) as Column[]) {
+    const found = COLUMNS[column].map((name) => words.indexOf(name)).find((index) => index >= 0);
+    if (found !== undefined) columns[column] = found;
+  }
+  return columns;
+}
+
+function looksLikeFile(cell: string): boolean {
+  return /\.\w{2,5}$/.test(cell);
+}
+
+/** The column of labels, or those of zeros and ones. */
+function labelColumns(
+  { file, label, patient, split }: Partial<Record<Column, number>>,
+  head: readonly string[],
+  body: readonly (readonly string[])[],
+): number[] {
+  if (label !== undefined) return body.some((cells) => cells[label] !== undefined) ? [label] : [];
+  const columns = head
+    .map((_, column) => column)
+    .filter((column) => ![file, patient, split].includes(column));
+  return columns.filter((column) => body.every((cells) => /^[01](\.0*)?$/.test(cells[column] ?? '')));
+}
+
+function splitIn(cell: string, path: string, row: number): ListedFile['split'] {
+  if (cell === '') return undefined;
+  const split = splitOf(cell);
+  if (split) return split;
+  throw new BedsideError('E_DATA', `${path}: row ${row + 1} has a split that is not train, val or test`, {
+    hint: 'name splits train (or local), val and test, or leave the column out',
+  });
+}
+
+/** What finds the file that a row names: by its path, without an ending, or by its name alone. */
+export class FileFinder {
+  readonly #byPath: ReadonlySet<string>;
+  readonly #byStem = new Map<string, string | undefined>();
+  readonly #byName = new Map<string, string | undefined>();
+
+  /** @param paths of all files, in the system's notation */
+  constructor(paths: readonly string[]) {
+    this.#byPath = new Set(paths);
+    for (const path of paths) {
+      const name = basename(path);
+      const stem = (text: string): string => text.slice(0, text.length - extname(text).length);
+      // What fits two files fits none.
+      for (const [map, key] of [
+        [this.#byStem, stem(path)],
+        [this.#byName, name],
+        [this.#byName, stem(name)],
+      ] as const) {
+        map.set(key, map.has(key) && map.get(key) !== path ? undefined : path);
+      }
+    }
+  }
+
+  find(file: string): string | undefined {
+    const path = join(file);
+    if (this.#byPath.has(path)) return path;
+    return this.#byStem.get(path) ?? this.#byName.get(basename(path));
+  }
+}
