@@ -21,6 +21,29 @@ describe.each(['CONTRIBUTING.md', 'SECURITY.md', 'docs/glossary.md'])('%s', (pag
   });
 });
 
+describe('pages of docs/', () => {
+  it('name only files of code that are there, by the end of their path', () => {
+    const files = ['src', 'test', 'bench', 'scripts', 'examples', 'web/src']
+      .flatMap((folder) =>
+        readdirSync(new URL(`${folder}/`, root), { recursive: true, encoding: 'utf8' }).map(
+          (path) => `/${folder}/${path}`,
+        ),
+      )
+      .filter((path) => path.endsWith('.ts'));
+    const missing = readdirSync(new URL('docs/', root))
+      .filter((page) => page.endsWith('.md'))
+      .flatMap((page) => {
+        const named =
+          readFileSync(new URL(`docs/${page}`, root), 'utf8').match(/`[\w./-]+\/[\w.-]+\.ts`/g) ?? [];
+        return named
+          .map((path) => path.slice(1, -1))
+          .filter((path) => !files.some((file) => file.endsWith(`/${path}`)))
+          .map((path) => `${page}: ${path}`);
+      });
+    expect(missing).toEqual([]);
+  });
+});
+
 describe('SECURITY.md', () => {
   it('says what holds a defence, and its test, by files that are there', () => {
     const rows = readFileSync(new URL('SECURITY.md', root), 'utf8').match(/^\| .* \|$/gm) ?? [];

@@ -6,6 +6,7 @@ import { FOLDERS, ROOT } from './support/folders.ts';
 import { largeFunctions } from './support/functions.ts';
 import {
   commandLineNames,
+  crowdedFolders,
   danglingImports,
   engineNames,
   fileLoops,
@@ -74,6 +75,10 @@ describe('the sources', () => {
 
   it('are not too long', () => {
     expect(longFiles(sources, GENERATED)).toEqual([]);
+  });
+
+  it('are not too many in one folder', () => {
+    expect(crowdedFolders(sources)).toEqual([]);
   });
 
   it('have no function with more than 6 parameters or a body of more than 80 lines', () => {
@@ -257,6 +262,15 @@ import '../onnx/test-support/x.ts'; import './own.ts'; import '../onnx/generated
       'src/a/long.test.ts: 601 lines, more than 600',
       'src/cli/commands/a/command.ts: 151 lines, more than 150',
     ]);
+  });
+});
+
+describe('the count of files', () => {
+  it('names folders that hold too many side by side, tests left out', () => {
+    const files = Array.from({ length: 36 }, (_, i): [string, string] => [`src/a/f${i}.ts`, '']);
+    const tests = files.map(([path]): [string, string] => [path.replace('.ts', '.test.ts'), '']);
+    expect(crowdedFolders(new Map([...files.slice(1), ...tests]))).toEqual([]);
+    expect(crowdedFolders(new Map(files))).toEqual(['src/a: 36 files side by side, more than 35']);
   });
 });
 

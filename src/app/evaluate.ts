@@ -14,15 +14,20 @@ import {
   type LevelOptions,
   levelFields,
   networkAtLevels,
-} from './bundle-levels.ts';
-import { assertPriorApplies, type ClassPriorOptions, priorShares, samplesInPrior } from './class-prior.ts';
-import type { NetworkSource } from './network.ts';
-import { loadBundle } from './open-bundle.ts';
+} from './bundle/bundle-levels.ts';
+import { loadBundle } from './bundle/open-bundle.ts';
+import type { NetworkSource } from './network/network.ts';
+import { networkForData } from './network/task.ts';
 import type { DataOptions, EngineOptions } from './options.ts';
-import { assertPreviewFolder, type WrittenPreview, writePreview } from './preview.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
-import { loadSamples } from './samples.ts';
-import { networkForData } from './task.ts';
+import {
+  assertPriorApplies,
+  type ClassPriorOptions,
+  priorShares,
+  samplesInPrior,
+} from './samples/class-prior.ts';
+import { assertPreviewFolder, type WrittenPreview, writePreview } from './samples/preview.ts';
+import { loadSamples } from './samples/samples.ts';
 
 /** Options of `evaluate`: the level vector of a bundle, and the samples (by default from the test split). */
 export interface EvaluateOptions extends DataOptions, ClassPriorOptions, EngineOptions, LevelOptions {

@@ -8,20 +8,12 @@ export {
   levelFields,
   type NetworkAtLevels,
   networkAtLevels,
-} from './bundle-levels.ts';
-export { assertLocal, type CalibrationSources, calibrationSources } from './calibration-sources.ts';
-export { certifyProposals, type Proposal, type ProposalOptions } from './certification-loop.ts';
-export { type CertifyOptions, type CertifyResult, certify } from './certify.ts';
-export {
-  type ClassPrior,
-  type ClassPriorOptions,
-  describePrior,
-  explanationTarget,
-  priorShares,
-  priorWeighting,
-  samplesInPrior,
-  sampleWeights,
-} from './class-prior.ts';
+} from './bundle/bundle-levels.ts';
+export { certifyProposals, type Proposal, type ProposalOptions } from './bundle/certification-loop.ts';
+export { type CertifyOptions, type CertifyResult, certify } from './bundle/certify.ts';
+export { type CardResult, writeModelCard } from './bundle/model-card.ts';
+export { loadBundle } from './bundle/open-bundle.ts';
+export { evenRatios, nameOf, type PackOptions, type PackResult, pack, packDrawn } from './bundle/pack.ts';
 export { isServerUrl, type ServerOptions } from './cluster/access.ts';
 export { isAnchorAddress, openServerAnchor, type ServerAnchor } from './cluster/anchors.ts';
 export {
@@ -75,8 +67,8 @@ export {
   inspectBundle,
   type LevelRow,
   type ValueRow,
-} from './inspect.ts';
-export type { LayerRow } from './inspect-layers.ts';
+} from './inspect/inspect.ts';
+export type { LayerRow } from './inspect/layers.ts';
 export {
   answerStudies,
   type StudiesOptions,
@@ -85,8 +77,6 @@ export {
 } from './interop/answer-studies.ts';
 export type { ImageChoice } from './interop/answer-study.ts';
 export { answeredBy } from './interop/answered-by.ts';
-export { DEFAULT_VALIDATION, type DrawOptions, type LocalDraws, localDraws } from './local-draws.ts';
-export { type CardResult, writeModelCard } from './model-card.ts';
 export {
   hashFile,
   hashNetwork,
@@ -95,15 +85,13 @@ export {
   type NetworkOptions,
   type NetworkSource,
   networkOf,
-} from './network.ts';
-export { loadBundle } from './open-bundle.ts';
+} from './network/network.ts';
 export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from './options.ts';
 export type { ComparedPlans, Moment } from './outlook/compare-plans.ts';
 export type { FleetEdit } from './outlook/fleet-edit.ts';
 export { momentOf } from './outlook/moment.ts';
 export { Outlook } from './outlook/outlook.ts';
 export type { Forecast, WhatIf } from './outlook/what-if.ts';
-export { evenRatios, nameOf, type PackOptions, type PackResult, pack, packDrawn } from './pack.ts';
 export type { Baseline, PlanTotals } from './plan/baselines.ts';
 export { fleetFrom } from './plan/fleet-source.ts';
 export { DEFAULT_TIME_LIMIT, type PlanOptions, type PlanResult, plan } from './plan/plan.ts';
@@ -116,22 +104,14 @@ export {
   type StrategyComparisonOptions,
 } from './plan/strategy-comparison.ts';
 export { anyPlan, plannerOf, policySha256, SOLVERS, type SolverName } from './planners.ts';
-export {
-  kindOfContent,
-  type PostedFile,
-  type PostedKind,
-  type PostedSamples,
-  postedSamples,
-} from './posted-samples.ts';
+export type { CutOptions, PruneOptions } from './prune/options.ts';
 export {
   type AutoResult,
-  type CutOptions,
-  type PruneOptions,
   type PruneResult,
   prune,
   pruneDrawn,
-} from './prune.ts';
-export { type PruneBundleOptions, type PruneBundleResult, pruneBundle } from './prune-bundle.ts';
+} from './prune/prune.ts';
+export { type PruneBundleOptions, type PruneBundleResult, pruneBundle } from './prune/prune-bundle.ts';
 export { type QuantizeNetworkOptions, type QuantizeResult, quantize } from './quantize/quantize.ts';
 export {
   AUTO,
@@ -167,6 +147,25 @@ export type { LeftOut } from './run/ready-plans.ts';
 export { type Pin, Replanner, type ReplannerOptions } from './run/replanner.ts';
 export type { Sample } from './run/sample.ts';
 export { SingleMachine } from './run/single-machine.ts';
+export { assertLocal, type CalibrationSources, calibrationSources } from './samples/calibration-sources.ts';
+export {
+  type ClassPrior,
+  type ClassPriorOptions,
+  describePrior,
+  explanationTarget,
+  priorShares,
+  priorWeighting,
+  samplesInPrior,
+  sampleWeights,
+} from './samples/class-prior.ts';
+export { DEFAULT_VALIDATION, type DrawOptions, type LocalDraws, localDraws } from './samples/local-draws.ts';
+export {
+  kindOfContent,
+  type PostedFile,
+  type PostedKind,
+  type PostedSamples,
+  postedSamples,
+} from './samples/posted-samples.ts';
 export {
   type DataDefaults,
   type DrawnSets,
@@ -178,7 +177,7 @@ export {
   noteLeftOver,
   type TwoSets,
   type TwoSetsOptions,
-} from './samples.ts';
+} from './samples/samples.ts';
 export {
   DEFAULT_SIMULATED_REQUESTS,
   DEFAULT_SIMULATED_SOLVERS,

@@ -2,8 +2,8 @@
 export { findAccess } from './cluster/access.ts';
 export { GatewayAnswerer } from './interop/gateway-answerer.ts';
 export { LocalAnswerer } from './interop/local-answerer.ts';
+export { networkForData } from './network/task.ts';
 export { withMeasuredTimes } from './run/fleet-changes.ts';
 export { emulatedWorkers } from './run/local-fleet.ts';
 export { measureDevices } from './run/measure-devices.ts';
 export { SingleMachine } from './run/single-machine.ts';
-export { networkForData } from './task.ts';

@@ -2,7 +2,7 @@
 import type { Dataset } from '../data/index.ts';
 import type { DatasetSplit, SeriesChoice } from '../data/internal.ts';
 import type { EngineOptions } from '../engine/index.ts';
-import type { ContractOptions } from './contract.ts';
+import type { ContractOptions } from './network/contract.ts';
 
 export type { EngineOptions };
 

@@ -27,7 +27,7 @@ import {
   writeFileAtomic,
 } from '../util/index.ts';
 import { sha256Of } from '../util/internal.ts';
-import { loadBundle } from './open-bundle.ts';
+import { loadBundle } from './bundle/open-bundle.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
 /** Decisions of the policy's own, unless the options say otherwise. */

@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { generateEcg } from '../data/index.ts';
 import { modelCosts } from '../onnx/index.ts';
 import { evaluate } from './evaluate.ts';
-import { inspect } from './inspect.ts';
-import { loadNetwork } from './network.ts';
-import { prune } from './prune.ts';
+import { inspect } from './inspect/inspect.ts';
+import { loadNetwork } from './network/network.ts';
+import { prune } from './prune/prune.ts';
 import type { Reporter } from './reporter.ts';
 
 const NETWORK = fileURLToPath(new URL('../../models/ecg-demo.onnx', import.meta.url));

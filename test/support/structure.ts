@@ -167,6 +167,22 @@ function longest(path: string): number {
   return path.startsWith('src/cli/commands/') ? 150 : 400;
 }
 
+/** Most files of one folder that a reader still takes in at a glance; tests beside them do not count. */
+const MOST_FILES = 35;
+
+/** Folders of `src` with more shipped files side by side than allowed. */
+export function crowdedFolders(sources: Sources): string[] {
+  const counts = new Map<string, number>();
+  for (const path of sources.keys()) {
+    if (!isShipped(path)) continue;
+    const folder = posix.dirname(path);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts]
+    .filter(([, count]) => count > MOST_FILES)
+    .map(([folder, count]) => `${folder}: ${count} files side by side, more than ${MOST_FILES}`);
+}
+
 /** Elementary loops found by depth-first search, one for each edge that closes one. */
 export function loops(edges: readonly (readonly [string, string])[]): string[] {
   const next = new Map<string, Set<string>>();

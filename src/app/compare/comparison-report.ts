@@ -5,7 +5,7 @@ import { mainMeasure } from '../../evaluate/internal.ts';
 import type { CriteriaComparison } from '../../prune/index.ts';
 import type { ReportData, ReportHeatmap, SourceRow } from '../../report/index.ts';
 import { hasClasses, VERSION } from '../../util/index.ts';
-import { hashNetwork, type Network } from '../network.ts';
+import { hashNetwork, type Network } from '../network/network.ts';
 
 /** The facts of a report beside the measurements. */
 export interface ReportWords {

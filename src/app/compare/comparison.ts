@@ -3,9 +3,9 @@ import type { Dataset } from '../../data/index.ts';
 import type { CriteriaComparison } from '../../prune/index.ts';
 import type { CompareRow, ScoreRemark } from '../../prune/internal.ts';
 import { hasClasses, largest, smallest, type TaskKind } from '../../util/index.ts';
-import type { CalibrationSources } from '../calibration-sources.ts';
 import type { Int8Base } from '../quantize/pruned-int8.ts';
 import type { Said } from '../reporter.ts';
+import type { CalibrationSources } from '../samples/calibration-sources.ts';
 
 /** Facts about the labels of the test samples. */
 export interface LabelFacts {

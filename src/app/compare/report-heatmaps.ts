@@ -6,7 +6,7 @@ import { type CriterionChoice, isAuto } from '../../prune/internal.ts';
 import { drawAll, pictureKind, type ReportHeatmap } from '../../report/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { explainedSamples, type SampleRequest } from '../explain/explained-samples.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../network/network.ts';
 
 /**
  * Draws one sample of each class, explained by the first criterion that explains single samples. Returns nothing if no

@@ -3,12 +3,12 @@ import type { Grouping } from '../../channels/index.ts';
 import type { Fleet } from '../../plan/index.ts';
 import type { CriteriaComparison } from '../../prune/index.ts';
 import type { UnitScores } from '../../prune/internal.ts';
+import type { PackResult } from '../bundle/pack.ts';
 import type { LabelFacts } from '../compare/comparison.ts';
-import type { Network } from '../network.ts';
-import type { PackResult } from '../pack.ts';
+import type { Network } from '../network/network.ts';
 import type { ComparedStrategy } from '../plan/strategy-comparison.ts';
-import type { PruneResult } from '../prune.ts';
-import type { TwoSets } from '../samples.ts';
+import type { PruneResult } from '../prune/prune.ts';
+import type { TwoSets } from '../samples/samples.ts';
 import type { ComparedPlanner } from './planner-comparison.ts';
 import type { FleetEvent, StreamedRequest } from './request-stream.ts';
 

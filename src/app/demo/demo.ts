@@ -13,12 +13,12 @@ import { assertWritable, smallest, writeFileAtomic } from '../../util/index.ts';
 import { type LabelFacts, labelFacts } from '../compare/comparison.ts';
 import { comparisonReport } from '../compare/comparison-report.ts';
 import { reportHeatmaps } from '../compare/report-heatmaps.ts';
-import { loadNetwork, type Network } from '../network.ts';
+import { loadNetwork, type Network } from '../network/network.ts';
 import { type EngineOptions, runSettings } from '../options.ts';
-import { type PruneResult, pruneDrawn } from '../prune.ts';
+import { type PruneResult, pruneDrawn } from '../prune/prune.ts';
 import { DEFAULT_CRITERION } from '../ranking.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
-import { loadTwoSets, type TwoSets } from '../samples.ts';
+import { loadTwoSets, type TwoSets } from '../samples/samples.ts';
 import type { DemoListener, FileSizes } from './demo-steps.ts';
 import { type FleetDemoResult, fleetDemo } from './fleet-demo.ts';
 

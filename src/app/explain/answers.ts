@@ -5,7 +5,7 @@ import { agreement, channelsOf, foundMasks, type ScoreForm, yesOrNo } from '../.
 import { startWeights } from '../../explain/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { argmax, softmax } from '../../util/internal.ts';
-import { classifierOf } from '../open-bundle.ts';
+import { classifierOf } from '../bundle/open-bundle.ts';
 import { drawnAs } from './drawn-as.ts';
 
 /** One input of a network, and how it is drawn. */

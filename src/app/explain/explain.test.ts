@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateEcg } from '../../data/index.ts';
 import { compare } from '../compare/compare.ts';
-import { loadNetwork, type Network } from '../network.ts';
+import { loadNetwork, type Network } from '../network/network.ts';
 import type { Reporter } from '../reporter.ts';
 import { explain } from './explain.ts';
 

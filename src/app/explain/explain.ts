@@ -4,19 +4,19 @@ import type { Dataset } from '../../data/index.ts';
 import type { Aggregation, Criterion } from '../../explain/index.ts';
 import { remarksOn } from '../../prune/internal.ts';
 import { assertWritable, BedsideError, hasClasses, type TaskKind } from '../../util/index.ts';
+import type { Network, NetworkSource } from '../network/network.ts';
+import { networkForData } from '../network/task.ts';
+import { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from '../options.ts';
+import { DEFAULT_CRITERION, explainingCriterion, type TargetOption } from '../ranking.ts';
+import { type Journal, journalOf, type Reporter } from '../reporter.ts';
 import {
   assertPriorApplies,
   type ClassPriorOptions,
   priorShares,
   priorWeighting,
   samplesInPrior,
-} from '../class-prior.ts';
-import type { Network, NetworkSource } from '../network.ts';
-import { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from '../options.ts';
-import { DEFAULT_CRITERION, explainingCriterion, type TargetOption } from '../ranking.ts';
-import { type Journal, journalOf, type Reporter } from '../reporter.ts';
-import { hasNoSplits, loadSamples, noteLeftOver } from '../samples.ts';
-import { networkForData } from '../task.ts';
+} from '../samples/class-prior.ts';
+import { hasNoSplits, loadSamples, noteLeftOver } from '../samples/samples.ts';
 import type { Explanation } from './explanation.ts';
 import { PlannedHeatmaps } from './heatmaps.ts';
 import { assertExplainsSamples } from './sample-scores.ts';

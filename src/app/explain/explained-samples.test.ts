@@ -7,7 +7,7 @@ import { canonicalModel, type Model, modelCosts } from '../../onnx/index.ts';
 import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { Random, softmax } from '../../util/internal.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../network/network.ts';
 import { explainedSamples, meaningOf, type SampleRequest } from './explained-samples.ts';
 
 const LENGTH = 6;

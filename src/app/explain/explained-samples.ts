@@ -9,7 +9,7 @@ import { calibrationBatches } from '../../prune/internal.ts';
 import { beatGeometry, type ExplainedSample, predicted } from '../../report/index.ts';
 import { hasClasses, must } from '../../util/index.ts';
 import { assertFiniteRows, Random, type ScoreForm, softmax } from '../../util/internal.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../network/network.ts';
 
 /** Which samples are explained, and how. */
 export interface SampleRequest {

@@ -13,7 +13,7 @@ import {
   sectionsOf,
 } from '../../report/index.ts';
 import { assertWritable, BedsideError, hasClasses, writeFileAtomic } from '../../util/index.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../network/network.ts';
 import type { Journal } from '../reporter.ts';
 import { explainedSamples, type SampleRequest } from './explained-samples.ts';
 import { assertExplainsSamples } from './sample-scores.ts';

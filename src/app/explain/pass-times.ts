@@ -5,7 +5,7 @@ import { batchFeeds } from '../../evaluate/internal.ts';
 import { type AttributionCriterion, Attributor } from '../../explain/internal.ts';
 import { calibrationBatches } from '../../prune/internal.ts';
 import { median } from '../../util/index.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../network/network.ts';
 import { contextOf, type PassSettings } from './sample-scores.ts';
 
 /** Milliseconds per sample. */

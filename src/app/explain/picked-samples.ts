@@ -3,10 +3,10 @@ import type { Bundle } from '../../bundle/index.ts';
 import { taskOf } from '../../bundle/internal.ts';
 import type { Dataset } from '../../data/index.ts';
 import { hasClasses } from '../../util/index.ts';
-import { classifierOf } from '../open-bundle.ts';
-import { labelOf } from '../preview.ts';
+import { classifierOf } from '../bundle/open-bundle.ts';
 import type { Journal } from '../reporter.ts';
-import { loadSamples } from '../samples.ts';
+import { labelOf } from '../samples/preview.ts';
+import { loadSamples } from '../samples/samples.ts';
 
 /** Samples that are kept, and bytes of them. */
 const MOST_SAMPLES = 240;

@@ -15,7 +15,7 @@ import { CRITERIA } from '../../prune/index.ts';
 import { calibrationBatches } from '../../prune/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../network/network.ts';
 
 /** How an attribution pass runs. */
 export interface PassSettings {

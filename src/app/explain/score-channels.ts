@@ -3,7 +3,7 @@ import type { Dataset } from '../../data/index.ts';
 import { evaluateModel } from '../../evaluate/internal.ts';
 import { type Aggregation, type Criterion, isAttribution, type LayerScores } from '../../explain/index.ts';
 import { scoreBy, scoreLayers, withStandIns } from '../../prune/internal.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../network/network.ts';
 import { type PassTimes, timePass } from './pass-times.ts';
 import { channelScores, type PassSettings, type SampleScores, scoreSamples } from './sample-scores.ts';
 

@@ -6,7 +6,7 @@ import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
 import { drawAll, pictureKind } from '../../report/index.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
-import { loadNetwork, type Network } from '../network.ts';
+import { loadNetwork, type Network } from '../network/network.ts';
 import { explainedSamples } from './explained-samples.ts';
 
 const CLASSES = 3;

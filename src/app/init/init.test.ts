@@ -7,7 +7,7 @@ import { npyArray, writeNpz } from '../../data/index.ts';
 import { writeRecord } from '../../data/test-support/wfdb-record.ts';
 import { saveModel } from '../../onnx/index.ts';
 import { floatConstant, GraphBuilder } from '../../onnx/internal.ts';
-import { networkOf } from '../network.ts';
+import { networkOf } from '../network/network.ts';
 import { init } from './init.ts';
 
 let folder: string;

@@ -12,12 +12,12 @@ import {
   MEASURE_WORDS,
   writeFileAtomic,
 } from '../../util/index.ts';
-import type { ContractOptions } from '../contract.ts';
-import { type Network, networkOf } from '../network.ts';
+import type { ContractOptions } from '../network/contract.ts';
+import { type Network, networkOf } from '../network/network.ts';
+import { networkForData } from '../network/task.ts';
 import type { DataOptions, EngineOptions } from '../options.ts';
 import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';
-import { loadSamples } from '../samples.ts';
-import { networkForData } from '../task.ts';
+import { loadSamples } from '../samples/samples.ts';
 import { imageQuestions, type Question, signalQuestions } from './candidates.ts';
 import { type Guess, type GuessedField, guessClasses, guessImage, guessSignal, joined } from './guesses.ts';
 

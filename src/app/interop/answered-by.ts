@@ -5,7 +5,7 @@ import type { AnsweredBy, AnswerPart } from '../../interop/internal.ts';
 import { modelCard } from '../../report/index.ts';
 import { VERSION } from '../../util/index.ts';
 import { type AnswerForm, answerForm, type ReadAnswer } from '../explain/answers.ts';
-import { inspectBundle } from '../inspect.ts';
+import { inspectBundle } from '../inspect/inspect.ts';
 
 /** The facts of an opened bundle. */
 export async function answeredBy(bundle: Bundle): Promise<AnsweredBy> {

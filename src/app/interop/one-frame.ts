@@ -1,7 +1,7 @@
 // One frame of a multi-frame image as the network reads it: prepared here by the code that reads `--data`, whoever answers.
 import type { Bundle } from '../../bundle/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import { type PostedSamples, postedSamples } from '../posted-samples.ts';
+import { type PostedSamples, postedSamples } from '../samples/posted-samples.ts';
 import { type FrameChoice, IMAGE_BOUNDS, IMAGE_NAME } from './answerer.ts';
 
 /** The sample of an image, or of one of its frames. */

@@ -18,12 +18,12 @@ import {
 import { completeRequest, type PlanStatus, type StageView } from '../../plan/internal.ts';
 import { assertWritable, BedsideError, formatPercent, writeFileAtomic } from '../../util/index.ts';
 import { readTextChecked } from '../../util/internal.ts';
-import { certifyProposals, type Proposal } from '../certification-loop.ts';
-import { DEFAULT_VALIDATION } from '../local-draws.ts';
-import { loadBundle } from '../open-bundle.ts';
+import { certifyProposals, type Proposal } from '../bundle/certification-loop.ts';
+import { loadBundle } from '../bundle/open-bundle.ts';
 import type { DataOptions } from '../options.ts';
 import { anyPlan, plannerOf, type SolverName, searchesAll } from '../planners.ts';
 import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';
+import { DEFAULT_VALIDATION } from '../samples/local-draws.ts';
 import { type Baseline, baselinesOf, checkedView, type PlanTotals, totalsOf } from './baselines.ts';
 import { fleetFrom } from './fleet-source.ts';
 

@@ -4,9 +4,9 @@ import { agreement, evaluateModel } from '../../evaluate/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import type { PrunedModel } from '../../prune/index.ts';
 import type { QuantizeOptions } from '../../quantize/index.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../network/network.ts';
 import type { Journal, Progress } from '../reporter.ts';
-import type { TwoSets } from '../samples.ts';
+import type { TwoSets } from '../samples/samples.ts';
 import { type Int8Facts, type Int8Options, inInt8 } from './int8.ts';
 import { type Int8Speed, int8Speed, remarkSpeed } from './quantize.ts';
 

@@ -7,13 +7,13 @@ import { agreement, evaluateModel, mainMeasure } from '../../evaluate/internal.t
 import { loadModel, type Model, writeModel } from '../../onnx/index.ts';
 import { restoredModel } from '../../onnx/internal.ts';
 import { assertWritable, hasClasses, type MeasureName, type TaskKind } from '../../util/index.ts';
-import { assertPriorApplies } from '../class-prior.ts';
-import type { Network, NetworkSource } from '../network.ts';
-import { inOneForm, saveNetwork } from '../network-form.ts';
+import { inOneForm, saveNetwork } from '../network/form.ts';
+import type { Network, NetworkSource } from '../network/network.ts';
+import { networkForData } from '../network/task.ts';
 import { assertOther } from '../output-file.ts';
 import { type Journal, journalOf, type Progress, type Reporter, type Said } from '../reporter.ts';
-import { loadTwoSets, type TwoSets, type TwoSetsOptions } from '../samples.ts';
-import { networkForData } from '../task.ts';
+import { assertPriorApplies } from '../samples/class-prior.ts';
+import { loadTwoSets, type TwoSets, type TwoSetsOptions } from '../samples/samples.ts';
 import { type Int8Facts, type Int8Options, inInt8, type KernelCounts, kernelCounts } from './int8.ts';
 
 /** The samples that calibrate and measure, and what has eight bits. */

@@ -19,7 +19,7 @@ import {
 } from '../../simulate/index.ts';
 import { assertWritable, BedsideError } from '../../util/index.ts';
 import { readTextChecked } from '../../util/internal.ts';
-import { loadBundle } from '../open-bundle.ts';
+import { loadBundle } from '../bundle/open-bundle.ts';
 import { fleetFrom } from '../plan/fleet-source.ts';
 import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';
 import { recording } from './recording.ts';

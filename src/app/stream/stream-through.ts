@@ -4,8 +4,8 @@ import { DEFAULT_RATE, type SignalTarget, signalTarget } from '../../data/intern
 import type { Classifier } from '../../evaluate/internal.ts';
 import { QRS_RATES, RHYTHM_DEFAULTS } from '../../signal/index.ts';
 import { BedsideError, hasClasses } from '../../util/index.ts';
+import { classifierOf } from '../bundle/open-bundle.ts';
 import { answerForm } from '../explain/answers.ts';
-import { classifierOf } from '../open-bundle.ts';
 import type { Journal } from '../reporter.ts';
 import type { Answerer } from './answerer.ts';
 import type { BeatInput } from './beat-cutter.ts';

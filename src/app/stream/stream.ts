@@ -2,8 +2,8 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { readTextChecked } from '../../util/internal.ts';
-import type { BundleSource } from '../bundle-levels.ts';
-import { loadBundle } from '../open-bundle.ts';
+import type { BundleSource } from '../bundle/bundle-levels.ts';
+import { loadBundle } from '../bundle/open-bundle.ts';
 import { fleetFrom } from '../plan/fleet-source.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
 import { Deployment } from '../run/deployment.ts';

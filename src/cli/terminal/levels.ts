@@ -1,5 +1,5 @@
 // Levels of a bundle as text.
-import type { LevelFields } from '../../app/bundle-levels.ts';
+import type { LevelFields } from '../../app/bundle/bundle-levels.ts';
 
 /** Which levels, and whether they have been measured. */
 export function describeLevels({ levels, variant, corrected }: LevelFields): string {

@@ -1,6 +1,7 @@
 // A comparison of criteria for people: its tables, and what they rest on.
-import { describePrior } from '../../../app/class-prior.ts';
+
 import type { Comparison } from '../../../app/compare/comparison.ts';
+import { describePrior } from '../../../app/samples/class-prior.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import {
   formatMeasure,

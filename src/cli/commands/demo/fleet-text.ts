@@ -1,8 +1,8 @@
 // The second half of the demo for people: the bundle, the stream of requests, and the comparisons.
 
+import type { PackResult } from '../../../app/bundle/pack.ts';
 import type { ComparedPlanner } from '../../../app/demo/planner-comparison.ts';
 import type { FleetEvent, StreamedRequest } from '../../../app/demo/request-stream.ts';
-import type { PackResult } from '../../../app/pack.ts';
 import { COMPARED_FLOORS, type ComparedStrategy } from '../../../app/plan/strategy-comparison.ts';
 import type { Fleet } from '../../../plan/index.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../../../util/index.ts';

@@ -2,8 +2,8 @@
 import { relative } from 'node:path';
 import type { DemoResult } from '../../../app/demo/demo.ts';
 import type { DemoStep } from '../../../app/demo/demo-steps.ts';
-import type { Network } from '../../../app/network.ts';
-import type { TwoSets } from '../../../app/samples.ts';
+import type { Network } from '../../../app/network/network.ts';
+import type { TwoSets } from '../../../app/samples/samples.ts';
 import type { Grouping } from '../../../channels/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import {

@@ -1,9 +1,9 @@
 // `bedside evaluate`: accuracy, recall of each class and time of a model on labelled samples.
 import type { Command } from 'commander';
-import { isBundle, type LevelOptions } from '../../../app/bundle-levels.ts';
-import type { ClassPriorOptions } from '../../../app/class-prior.ts';
+import { isBundle, type LevelOptions } from '../../../app/bundle/bundle-levels.ts';
 import { evaluate } from '../../../app/evaluate.ts';
 import type { DataOptions } from '../../../app/options.ts';
+import type { ClassPriorOptions } from '../../../app/samples/class-prior.ts';
 import { examples } from '../../command-line.ts';
 import { addClassPrior } from '../../options/class-prior.ts';
 import { addCommon, addRun, type CommonOptions, type ComputeOptions } from '../../options/common.ts';

@@ -1,6 +1,7 @@
 // What `evaluate` found, as text.
-import { describePrior } from '../../../app/class-prior.ts';
+
 import type { EvaluateResult } from '../../../app/evaluate.ts';
+import { describePrior } from '../../../app/samples/class-prior.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import {
   formatCount,

@@ -1,6 +1,6 @@
 // `bedside inspect BUNDLE`: levels, groups, stages, measured variants, and where the bundle comes from.
 
-import type { InspectBundleResult, LevelRow } from '../../../app/inspect.ts';
+import type { InspectBundleResult, LevelRow } from '../../../app/inspect/inspect.ts';
 import { type BundleManifest, SEALED_VERSION } from '../../../bundle/index.ts';
 import {
   classNames,

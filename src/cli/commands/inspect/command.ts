@@ -1,8 +1,8 @@
 // `bedside inspect`: what a model is made of, which channels can go, and what it costs; what a bundle holds.
 import type { Command } from 'commander';
-import { isBundle } from '../../../app/bundle-levels.ts';
-import { type InspectOptions, inspect, inspectBundle } from '../../../app/inspect.ts';
-import { writeModelCard } from '../../../app/model-card.ts';
+import { isBundle } from '../../../app/bundle/bundle-levels.ts';
+import { writeModelCard } from '../../../app/bundle/model-card.ts';
+import { type InspectOptions, inspect, inspectBundle } from '../../../app/inspect/inspect.ts';
 import { BedsideError } from '../../../util/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';

@@ -1,5 +1,5 @@
 // What a model is made of, as text.
-import type { InspectResult, ValueRow } from '../../../app/inspect.ts';
+import type { InspectResult, ValueRow } from '../../../app/inspect/inspect.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import { formatBytes, formatCount, formatPercent, plainLine } from '../../../util/index.ts';
 import { indent, table } from '../../terminal/tables.ts';

@@ -1,9 +1,9 @@
 // `bedside pack`: one network at any level vector as a folder, with measured variants; or one more variant of a bundle.
 import type { Command } from 'commander';
-import { certify } from '../../../app/certify.ts';
-import { DEFAULT_VALIDATION } from '../../../app/local-draws.ts';
+import { certify } from '../../../app/bundle/certify.ts';
+import { pack } from '../../../app/bundle/pack.ts';
 import { DEFAULT_PER_CLASS } from '../../../app/options.ts';
-import { pack } from '../../../app/pack.ts';
+import { DEFAULT_VALIDATION } from '../../../app/samples/local-draws.ts';
 import { PACK_RATIOS } from '../../../pack/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, addRun } from '../../options/common.ts';

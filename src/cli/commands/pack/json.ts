@@ -1,5 +1,5 @@
 // What `pack` wrote, for programs.
-import type { PackResult } from '../../../app/pack.ts';
+import type { PackResult } from '../../../app/bundle/pack.ts';
 
 /** Steps by their earlier names, which stay in `seconds` beside the new ones. */
 const EARLIER_STEPS: Readonly<Record<string, string>> = {

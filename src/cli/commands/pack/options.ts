@@ -1,7 +1,7 @@
 // The options of `pack` as parsed, and those that go together.
 import type { Command } from 'commander';
-import { isBundle } from '../../../app/bundle-levels.ts';
-import { evenRatios, type PackOptions } from '../../../app/pack.ts';
+import { isBundle } from '../../../app/bundle/bundle-levels.ts';
+import { evenRatios, type PackOptions } from '../../../app/bundle/pack.ts';
 import { BedsideError } from '../../../util/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoneTyped } from '../../options/explicit.ts';

@@ -1,6 +1,6 @@
 // What `pack` wrote, as text.
-import type { CertifyResult } from '../../../app/certify.ts';
-import type { PackResult } from '../../../app/pack.ts';
+import type { CertifyResult } from '../../../app/bundle/certify.ts';
+import type { PackResult } from '../../../app/bundle/pack.ts';
 import {
   agreementTitle,
   describeUncounted,

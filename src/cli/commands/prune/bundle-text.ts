@@ -1,5 +1,5 @@
 // What `prune` wrote of a bundle, as text.
-import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
+import type { PruneBundleResult } from '../../../app/prune/prune-bundle.ts';
 import { describeUncounted, formatFigure } from '../../../report/index.ts';
 import { formatCount, formatPercent, plainLine } from '../../../util/index.ts';
 import { describeLevels } from '../../terminal/levels.ts';

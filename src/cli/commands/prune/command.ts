@@ -1,9 +1,10 @@
 // `bedside prune`: a smaller model without retraining, written and measured.
 import type { Command } from 'commander';
-import { isBundle, type LevelOptions } from '../../../app/bundle-levels.ts';
+import { isBundle, type LevelOptions } from '../../../app/bundle/bundle-levels.ts';
 import { DEFAULT_PER_CLASS } from '../../../app/options.ts';
-import { type PruneOptions, prune } from '../../../app/prune.ts';
-import { pruneBundle } from '../../../app/prune-bundle.ts';
+import type { PruneOptions } from '../../../app/prune/options.ts';
+import { prune } from '../../../app/prune/prune.ts';
+import { pruneBundle } from '../../../app/prune/prune-bundle.ts';
 import { examples } from '../../command-line.ts';
 import { addAlias } from '../../options/alias.ts';
 import { addClassPrior } from '../../options/class-prior.ts';

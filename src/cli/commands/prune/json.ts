@@ -1,7 +1,7 @@
 // What `prune` wrote, for programs.
 
-import type { PruneResult } from '../../../app/prune.ts';
-import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
+import type { PruneResult } from '../../../app/prune/prune.ts';
+import type { PruneBundleResult } from '../../../app/prune/prune-bundle.ts';
 import { hasClasses } from '../../../util/index.ts';
 
 /** The fields of `--json`. Times that were not measured are null. */

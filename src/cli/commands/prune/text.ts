@@ -1,5 +1,5 @@
 // What `prune` wrote, as text.
-import type { AutoResult, PruneResult } from '../../../app/prune.ts';
+import type { AutoResult, PruneResult } from '../../../app/prune/prune.ts';
 import type { RepairResult } from '../../../repair/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import {
