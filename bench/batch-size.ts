@@ -4,9 +4,10 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { withEngineShapes } from '../src/engine/index.ts';
-import { findCriterion, type LayerScores } from '../src/explain/index.ts';
+import type { LayerScores } from '../src/explain/index.ts';
 import { canonicalModel, loadModel, type Model } from '../src/onnx/index.ts';
 import { fixedBatchOf, sampleShapes, sizeOf } from '../src/onnx/internal.ts';
+import { findCriterion } from '../src/prune/index.ts';
 import { BedsideError, must } from '../src/util/index.ts';
 import { Random } from '../src/util/internal.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';

@@ -2,9 +2,8 @@
 // retrained or repaired. The same as `bedside compare` with its defaults, for each shared model.
 // Command: npm run bench:compare
 import { openDataset } from '../src/data/index.ts';
-import { findCriterion } from '../src/explain/index.ts';
 import { canonicalModel, loadModel } from '../src/onnx/index.ts';
-import { compareCriteria } from '../src/prune/index.ts';
+import { compareCriteria, findCriterion } from '../src/prune/index.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 

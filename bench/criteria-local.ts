@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { subset } from '../src/data/index.ts';
 import { accuracies } from '../src/evaluate/internal.ts';
-import { findCriterion } from '../src/explain/index.ts';
+import { findCriterion } from '../src/prune/index.ts';
 import { must } from '../src/util/index.ts';
 import { appendLine, cellsPath, readLines, rounded } from './criteria/cells.ts';
 import { type LocalStudy, MIXES, pairs, patients } from './criteria/local-cases.ts';

@@ -11,8 +11,7 @@ import sharp from 'sharp';
 import { dataPath, modelPath } from '../bench/lib/shared.ts';
 import { explain, loadNetwork } from '../src/app/index.ts';
 import { type Dataset, generateEcg, openDataset } from '../src/data/index.ts';
-import { findCriterion } from '../src/explain/index.ts';
-import { type CriteriaComparison, compareCriteria } from '../src/prune/index.ts';
+import { type CriteriaComparison, compareCriteria, findCriterion } from '../src/prune/index.ts';
 import { type ReportRow, renderReport } from '../src/report/index.ts';
 import { BedsideError, formatBytes, messageOf, must, writeFileAtomic } from '../src/util/index.ts';
 

@@ -78,5 +78,5 @@ export { type Bundle, openBundle } from './bundle/index.ts';
 export { type Dataset, generateEcg, openDataset } from './data/index.ts';
 export { type Model, saveModel } from './onnx/index.ts';
 export { type Fleet, parseFleet } from './plan/index.ts';
-export { CRITERIA } from './prune/index.ts';
+export { CRITERIA, findCriterion } from './prune/index.ts';
 export { BedsideError, type ErrorCode } from './util/index.ts';

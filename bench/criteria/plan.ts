@@ -1,5 +1,6 @@
 // What the study covers and in which order: the most telling cells first, so that it can be cut anywhere.
-import { CRITERIA, type Criterion, findCriterion } from '../../src/explain/index.ts';
+import type { Criterion } from '../../src/explain/index.ts';
+import { findPlainCriterion, PLAIN_CRITERIA } from '../../src/explain/internal.ts';
 import { SHARED_MODELS } from '../lib/shared.ts';
 
 /** Fractions of channels removed. */
@@ -27,8 +28,8 @@ const VARIANTS = ['lrp-gamma=0.1', 'lrp-gamma=1', 'deeplift-rescale=mean', 'deep
 
 /** Every criterion of the study. */
 export const STUDIED: readonly Criterion[] = [
-  ...CRITERIA.filter(({ name }) => !LEFT_OUT.some((left) => left.name === name)),
-  ...VARIANTS.map(findCriterion),
+  ...PLAIN_CRITERIA.filter(({ name }) => !LEFT_OUT.some((left) => left.name === name)),
+  ...VARIANTS.map(findPlainCriterion),
 ];
 
 /** Stands where a criterion is expected: the model before anything is cut. */

@@ -10,4 +10,4 @@ export { type BatchFirst, batchFirst } from './backward/batch-first.ts';
 export type { AttributionCriterion, CriterionFamily } from './criteria/attribution.ts';
 export { convolutional, parseRule } from './lrp/composite.ts';
 export type { RuleOf } from './lrp/relevance-rules.ts';
-export { CRITERION_FAMILIES, criterionTable } from './registry.ts';
+export { CRITERION_FAMILIES, criterionTable, findPlainCriterion, PLAIN_CRITERIA } from './registry.ts';

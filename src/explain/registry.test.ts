@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../util/index.ts';
 import { AGGREGATIONS } from './aggregate.ts';
 import type { LayerScores } from './criterion.ts';
-import { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './registry.ts';
+import { CRITERION_PARAMETERS, findPlainCriterion, PLAIN_CRITERIA } from './registry.ts';
 import { context, smallNetwork, withNormalisation } from './test-support/calibration.ts';
 
 function expectClose(actual: LayerScores[] | undefined, expected: LayerScores[] | undefined): void {
@@ -20,21 +20,22 @@ function expectClose(actual: LayerScores[] | undefined, expected: LayerScores[] 
 
 describe('the table of criteria', () => {
   it('finds each by its name, and names are unique', () => {
-    for (const { name, summary } of CRITERIA) expect(findCriterion(name)).toMatchObject({ name, summary });
-    expect(new Set(CRITERIA.map(({ name }) => name)).size).toBe(CRITERIA.length);
+    for (const { name, summary } of PLAIN_CRITERIA)
+      expect(findPlainCriterion(name)).toMatchObject({ name, summary });
+    expect(new Set(PLAIN_CRITERIA.map(({ name }) => name)).size).toBe(PLAIN_CRITERIA.length);
   });
 
   it('refuses an unknown name and lists the known ones', () => {
     const failure = (): unknown => {
       try {
-        return findCriterion('lrp-delta');
+        return findPlainCriterion('lrp-delta');
       } catch (error) {
         return error;
       }
     };
     const error = failure();
     expect(BedsideError.is(error, 'E_CRITERION') && error.message).toContain("'lrp-delta'");
-    for (const { name } of CRITERIA) expect(BedsideError.is(error) && error.hint).toContain(name);
+    for (const { name } of PLAIN_CRITERIA) expect(BedsideError.is(error) && error.hint).toContain(name);
   });
 
   it('is documented: every name, every default parameter, every source', () => {
@@ -42,7 +43,7 @@ describe('the table of criteria', () => {
       /\s+/g,
       ' ',
     );
-    for (const { name, source } of CRITERIA) {
+    for (const { name, source } of PLAIN_CRITERIA) {
       const parameter = CRITERION_PARAMETERS.get(name);
       expect(page, name).toMatch(new RegExp(`\`${name}${parameter === undefined ? '' : '\\[=[A-Z]+\\]'}\``));
       for (const paper of source.split(/;|, per channel/)) {
@@ -53,7 +54,7 @@ describe('the table of criteria', () => {
     for (const name of AGGREGATIONS) expect(page).toContain(`| \`${name}\` |`);
   });
 
-  it.each(CRITERIA)('$name scores every layer and channel with a finite number', async (criterion) => {
+  it.each(PLAIN_CRITERIA)('$name scores every layer and channel with a finite number', async (criterion) => {
     const model = smallNetwork();
     const unmerged = withNormalisation(model, 'Conv_1');
     const scores = await criterion.score({ ...context(model, { count: 3 }), unmerged });
@@ -71,7 +72,7 @@ describe('the table of criteria', () => {
     }
   });
 
-  it.each(CRITERIA)('$name gives the same for a batch of one and of seven', async (criterion) => {
+  it.each(PLAIN_CRITERIA)('$name gives the same for a batch of one and of seven', async (criterion) => {
     const model = smallNetwork();
     const unmerged = withNormalisation(model, 'Conv_1');
     const [single, seven] = await Promise.all(
@@ -82,7 +83,7 @@ describe('the table of criteria', () => {
 
   // Whole numbers as weights: as many copies of the sample. Where numbers are drawn for each sample, copies differ.
   const drawing = ['expected-gradients', 'smoothgrad', 'random'];
-  it.each(CRITERIA.filter(({ name, needsSamples }) => needsSamples && !drawing.includes(name)))(
+  it.each(PLAIN_CRITERIA.filter(({ name, needsSamples }) => needsSamples && !drawing.includes(name)))(
     '$name weighs samples like copies of them',
     async (criterion) => {
       const weights = [2, 0, 1, 3];

@@ -58,4 +58,15 @@ export function criterionTable(families: readonly CriterionFamily[]): CriterionT
   };
 }
 
-export const { CRITERIA, CRITERION_PARAMETERS, findCriterion } = criterionTable(CRITERION_FAMILIES);
+/** The criteria that need nothing but the model and samples: all but `obs`, which `CRITERIA` of `prune` has too. */
+export const {
+  CRITERIA: PLAIN_CRITERIA,
+  CRITERION_PARAMETERS,
+  findCriterion: findPlainCriterion,
+} = criterionTable(CRITERION_FAMILIES);
+
+/** @deprecated use `CRITERIA` of `bedside` or `bedside/prune`, which has `obs` too; removed in the release after next */
+export const CRITERIA: readonly Criterion[] = PLAIN_CRITERIA;
+
+/** @deprecated use `findCriterion` of `bedside` or `bedside/prune`, which knows `obs` too; removed in the release after next */
+export const findCriterion: CriterionTable['findCriterion'] = findPlainCriterion;

@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../../data/index.ts';
 import { describeClassifier } from '../../evaluate/internal.ts';
-import { CRITERIA, findCriterion, isAttribution } from '../../explain/index.ts';
+import { isAttribution } from '../../explain/index.ts';
 import { canonicalModel, type Model, modelCosts } from '../../onnx/index.ts';
 import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
+import { CRITERIA, findCriterion } from '../../prune/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { Random, softmax } from '../../util/internal.ts';
 import type { Network } from '../network/network.ts';

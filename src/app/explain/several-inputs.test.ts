@@ -1,8 +1,9 @@
 // Relevance and heatmaps of a network of several inputs: each input by its name, and indices stand for what they chose.
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../../data/index.ts';
-import { findCriterion, isAttribution } from '../../explain/index.ts';
+import { isAttribution } from '../../explain/index.ts';
 import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
+import { findCriterion } from '../../prune/index.ts';
 import { drawAll, pictureKind } from '../../report/index.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';

@@ -7,7 +7,7 @@ import { BedsideError, must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import { isAttribution } from '../criteria/attribution.ts';
 import type { CriterionContext } from '../criterion.ts';
-import { findCriterion } from '../registry.ts';
+import { findPlainCriterion } from '../registry.ts';
 import { context } from '../test-support/calibration.ts';
 import { worst } from '../test-support/compare.ts';
 import { runModel } from '../test-support/differences.ts';
@@ -21,7 +21,7 @@ const LABELS = [0, 1, 2, 1];
 
 /** Every layer's channels and the input, sample by sample. */
 async function attributed(name: string, given: CriterionContext): Promise<AttributionBatch[]> {
-  const criterion = findCriterion(name);
+  const criterion = findPlainCriterion(name);
   if (!isAttribution(criterion)) throw new Error(`${name} explains no single sample`);
   const batches: AttributionBatch[] = [];
   await attribute(given, criterion.spec, (batch) => batches.push(batch), { wantInput: true });

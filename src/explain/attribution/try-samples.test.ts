@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
 import { assumedSamples, batchAxes, isBatchFirst } from '../../onnx/internal.ts';
 import { BatchNet } from '../../onnx/test-support/batch-nets.ts';
-import { findCriterion } from '../registry.ts';
+import { findPlainCriterion } from '../registry.ts';
 import { context } from '../test-support/calibration.ts';
 import { trySamples } from './try-samples.ts';
 
@@ -21,7 +21,7 @@ function around(op: string, batch?: number): Model {
 }
 
 const score = (model: Model, batch: number) =>
-  findCriterion('activation-std').score(context(model, { count: 6, batch }));
+  findPlainCriterion('activation-std').score(context(model, { count: 6, batch }));
 
 describe('an operator that is not followed', () => {
   it.each([undefined, 3])(

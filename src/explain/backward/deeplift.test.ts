@@ -13,7 +13,7 @@ import { attribute } from '../attribution/attribute.ts';
 import { AttributionPass } from '../attribution/pass.ts';
 import type { ReferenceKind } from '../attribution/sampling-path.ts';
 import { isAttribution } from '../criteria/attribution.ts';
-import { findCriterion } from '../registry.ts';
+import { findPlainCriterion } from '../registry.ts';
 import { context } from '../test-support/calibration.ts';
 import { worst } from '../test-support/compare.ts';
 import { multipliers } from '../test-support/deeplift-twin.ts';
@@ -232,7 +232,7 @@ describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])
   it.for(['deeplift-rescale', 'deeplift-rescale=mean'])('%s is complete at the input', async (text, test) => {
     test.skip(!existsSync(path), `no model in ${SHARED}`);
     const model = canonicalModel(await loadModel(path));
-    const criterion = findCriterion(text);
+    const criterion = findPlainCriterion(text);
     if (!isAttribution(criterion)) throw new Error(text);
     const count = 2;
     const given = context(model, { count, labels: [0, 3], batch: 2 });

@@ -8,7 +8,7 @@ import { type Attribution, AttributionPass, oneHot } from '../attribution/pass.t
 import type { CriterionContext } from '../criterion.ts';
 import { convolutional } from '../lrp/composite.ts';
 import { gammaRule } from '../lrp/rules.ts';
-import { findCriterion } from '../registry.ts';
+import { findPlainCriterion } from '../registry.ts';
 import { worst } from '../test-support/compare.ts';
 import { Net, normals } from '../test-support/nets.ts';
 
@@ -106,7 +106,7 @@ async function scoresOf(model: Model, criterion: string): Promise<Float64Array[]
       classes: 4,
     },
   } as unknown as CriterionContext;
-  const scores = await findCriterion(criterion).score(context);
+  const scores = await findPlainCriterion(criterion).score(context);
   return scores.map((layer) => Float64Array.from(layer.scores));
 }
 

@@ -6,7 +6,7 @@ import { BedsideError, must } from '../../util/index.ts';
 import { attribute } from '../attribution/attribute.ts';
 import { oneHot } from '../attribution/pass.ts';
 import type { Criterion } from '../criterion.ts';
-import { CRITERIA, findCriterion } from '../registry.ts';
+import { findPlainCriterion, PLAIN_CRITERIA } from '../registry.ts';
 import { context, smallNetwork } from '../test-support/calibration.ts';
 import { differences, runModel } from '../test-support/differences.ts';
 import { Net } from '../test-support/nets.ts';
@@ -15,7 +15,7 @@ import { isAttribution } from './attribution.ts';
 
 const COUNT = 6;
 const LABELS = [0, 1, 2, 2, 1, 0];
-const EXPLAINING = CRITERIA.filter(isAttribution);
+const EXPLAINING = PLAIN_CRITERIA.filter(isAttribution);
 
 /** The mean over samples of the absolute value of each channel's sum over space. `[samples, channels, places]` in. */
 function meanOfSums(
@@ -73,7 +73,7 @@ describe('relevance criteria', () => {
     async (name, rule) => {
       const model = smallNetwork();
       const given = context(model, { count: COUNT, labels: LABELS });
-      const scores = await findCriterion(name).score(given);
+      const scores = await findPlainCriterion(name).score(given);
       const { samples, sampleShape } = given.calibration;
       const trace = forward(model, { dims: [COUNT, ...sampleShape], data: Float64Array.from(samples) });
       const start = Float64Array.from(oneHot(LABELS, 3));
@@ -95,7 +95,7 @@ describe('lrp-composite', () => {
   ] as const)('%s gives each layer its rule', async (name, gammas, epsilon) => {
     const model = smallNetwork();
     const given = context(model, { count: COUNT, labels: LABELS });
-    const scores = await findCriterion(name).score(given);
+    const scores = await findPlainCriterion(name).score(given);
     const { samples, sampleShape } = given.calibration;
     const trace = forward(model, { dims: [COUNT, ...sampleShape], data: Float64Array.from(samples) });
     const layers = ['Conv', 'Conv_1', 'Conv_2'];
@@ -129,7 +129,7 @@ describe('parameters', () => {
   ])('%s is refused', (text) => {
     let thrown: unknown;
     try {
-      findCriterion(text);
+      findPlainCriterion(text);
     } catch (error) {
       thrown = error;
     }
@@ -142,7 +142,7 @@ describe('parameters', () => {
   it.each(['lrp-composite=', 'lrp-composite=conv', 'lrp-composite=conv:gamma=-1'])(
     '%s is refused',
     (text) => {
-      expect(() => findCriterion(text)).toThrow(BedsideError);
+      expect(() => findPlainCriterion(text)).toThrow(BedsideError);
     },
   );
 
@@ -153,7 +153,7 @@ describe('parameters', () => {
       'deeplift-rescale=mean',
       'smoothgrad=3',
     ]) {
-      expect(findCriterion(name).name).toBe(name);
+      expect(findPlainCriterion(name).name).toBe(name);
     }
   });
 });
@@ -168,15 +168,15 @@ describe('gradient criteria', () => {
   }
 
   it.each([
-    { criterion: findCriterion('taylor'), term: (g: number, a: number) => g * a },
+    { criterion: findPlainCriterion('taylor'), term: (g: number, a: number) => g * a },
     {
-      criterion: findCriterion('taylor-signed'),
+      criterion: findPlainCriterion('taylor-signed'),
       term: (g: number, a: number) => g * a,
       ofSample: (sum: number) => sum,
     },
-    { criterion: findCriterion('gradient'), term: (g: number) => Math.abs(g) },
+    { criterion: findPlainCriterion('gradient'), term: (g: number) => Math.abs(g) },
     // The size of the gradient's mean over space, times the places.
-    { criterion: findCriterion('grad-cam'), term: (g: number) => g },
+    { criterion: findPlainCriterion('grad-cam'), term: (g: number) => g },
   ])('$criterion.name', async ({ criterion, term, ofSample }) => {
     const model = smooth();
     const given = context(model, { count: COUNT, labels: LABELS });

@@ -5,7 +5,7 @@ import { ints } from '../../onnx/internal.ts';
 import { BATCH_NETS, BatchNet, TWINS } from '../../onnx/test-support/batch-nets.ts';
 import { must } from '../../util/index.ts';
 import type { LayerScores } from '../criterion.ts';
-import { findCriterion } from '../registry.ts';
+import { findPlainCriterion } from '../registry.ts';
 import { context } from '../test-support/calibration.ts';
 
 const NAMES = [
@@ -17,7 +17,7 @@ const FORWARD = ['activation-std', 'hrank'];
 
 async function scores(model: Model, name: string, batch: number): Promise<LayerScores[]> {
   const labels = Array.from({ length: 9 }, (_, i) => i % 5);
-  return findCriterion(name).score(context(model, { count: 9, labels, batch, seed: 3 }));
+  return findPlainCriterion(name).score(context(model, { count: 9, labels, batch, seed: 3 }));
 }
 
 /** The largest difference, as a share of each layer's largest score. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Constant, Model } from '../../onnx/index.ts';
 import { cloneModel, int } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
-import { findCriterion } from '../registry.ts';
+import { findPlainCriterion } from '../registry.ts';
 import { context } from '../test-support/calibration.ts';
 import { Net } from '../test-support/nets.ts';
 import { forward } from '../test-support/twin.ts';
@@ -92,7 +92,7 @@ describe.each([
       ),
   },
 ])('$name', ({ name, title, score }) => {
-  const criterion = findCriterion(name);
+  const criterion = findPlainCriterion(name);
 
   it(`is ${title}, by a mask on the channel`, async () => {
     for (const weights of [new Array<number>(COUNT).fill(1), WEIGHTS]) {
@@ -151,8 +151,8 @@ describe('the two', () => {
   it('differ: effects of opposite sign cancel in the mean loss and not in the mean square', async () => {
     const given = { count: COUNT, labels: LABELS };
     const [squared, fisher] = [
-      await findCriterion('taylor-squared').score(context(network(), given)),
-      await findCriterion('fisher').score(context(network(), given)),
+      await findPlainCriterion('taylor-squared').score(context(network(), given)),
+      await findPlainCriterion('fisher').score(context(network(), given)),
     ];
     squared.forEach(({ scores }, l) => {
       scores.forEach((value, c) => {

@@ -1,7 +1,7 @@
 // A bundle for eight bits of a depthwise network whose channels have ranges far apart.
 import { describe, expect, it } from 'vitest';
 import { largestDifference, run } from '../../channels/test-support/net.ts';
-import { findCriterion } from '../../explain/index.ts';
+import { findCriterion } from '../../prune/index.ts';
 import { invertedResidual } from '../../quantize/test-support/inverted-residual.ts';
 import { noiseFor } from '../../quantize/test-support/kinds.ts';
 import { packModel } from '../pack.ts';

@@ -3,11 +3,10 @@ import { findGroups, type Grouping } from '../../channels/index.ts';
 import {
   type Criterion,
   type CriterionContext,
-  findCriterion as explaining,
   isAttribution,
   type LayerScores,
 } from '../../explain/index.ts';
-import type { CriterionFamily } from '../../explain/internal.ts';
+import { type CriterionFamily, findPlainCriterion } from '../../explain/internal.ts';
 import { scoredLayers, type WeightedLayer } from '../../onnx/internal.ts';
 import {
   copiesWithin,
@@ -68,7 +67,7 @@ export const OBS_FAMILY: CriterionFamily = {
 };
 
 function weighing(name: string): Criterion {
-  const criterion = explaining(name);
+  const criterion = findPlainCriterion(name);
   if (isAttribution(criterion)) return criterion;
   throw new BedsideError('E_CRITERION', `criterion '${OBS}' cannot weigh errors by '${name}'`, {
     hint: `it explains no single samples; take ${DEFAULT_WEIGHT}, lrp-epsilon, taylor or ${UNWEIGHTED}`,
@@ -146,7 +145,12 @@ async function scoreBySurgeon(
     await products.release();
   }
   const unread = grouping.groups.some(({ id }) => !eliminations.has(id));
-  return layerScores(grouping, layers, eliminations, unread ? await explaining(UNREAD).score(quietly) : []);
+  return layerScores(
+    grouping,
+    layers,
+    eliminations,
+    unread ? await findPlainCriterion(UNREAD).score(quietly) : [],
+  );
 }
 
 /** The problems of a group's readers. */

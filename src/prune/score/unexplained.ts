@@ -2,7 +2,8 @@
 // of it; the order of the channels would then decide. Another criterion ranks these channels, and a remark says so;
 // ties get a remark too.
 import { findGroups, type Grouping } from '../../channels/index.ts';
-import { type Criterion, findCriterion, isAttribution, type LayerScores } from '../../explain/index.ts';
+import { type Criterion, isAttribution, type LayerScores } from '../../explain/index.ts';
+import { findPlainCriterion } from '../../explain/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { UnitScores } from './unit-scores.ts';
@@ -38,7 +39,7 @@ export async function withStandIns(
   if (!mayBeSilent(criterion) || !layers.some(({ scores }) => isSilent(scores))) return layers;
   const silent = silentChannels(model, layers, where);
   if (silent.size === 0) return layers;
-  const others = await scoreBy(findCriterion(STANDS_IN)).catch((error: unknown) => {
+  const others = await scoreBy(findPlainCriterion(STANDS_IN)).catch((error: unknown) => {
     // An operator without a derivative: ties are reported instead.
     if (BedsideError.is(error, 'E_UNSUPPORTED')) return [];
     throw error;
