@@ -7,6 +7,7 @@ import { openBundle } from 'bedside/bundle';
 import { generateEcg, npyArray, writeNpz } from 'bedside/data';
 import { ERROR_CODES } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { edfFile } from '../src/data/test-support/edf-file.ts';
 import { type Cli, compileCli, smallData } from './support/cli.ts';
 import { copyPackedEcg } from './support/packed.ts';
 
@@ -38,6 +39,9 @@ beforeAll(async () => {
   const x = npyArray([size, ...sampleShape], samples);
   await writeFile(join(folder, 'unlabelled.npz'), writeNpz({ x }));
   await writeFile(join(folder, 'images.npz'), smallData(4));
+  const signal = Float32Array.from({ length: 360 * 30 }, (_, at) => Math.sin(at / 7));
+  const lead = { label: 'ECG II', unit: 'mV', perRecord: 360, samples: signal };
+  await writeFile(join(folder, 'night.edf'), edfFile({ signals: [lead] }));
   await writeFile(join(folder, 'fleet.json'), fleet(0));
   await writeFile(join(folder, 'far.json'), fleet(0.2));
   await writeFile(join(folder, 'dream.json'), fleet(0, 1e15, { deadline: 1e-4 }));
@@ -127,6 +131,16 @@ describe('infer', TIMEOUT, () => {
       /agreement +100\.0 % of 2 samples with the unpruned network, as nothing labels them/,
     );
     expect(stdout).not.toContain('accuracy');
+  });
+
+  it.concurrent('says that of a recording without labels a third is answered, and takes all where asked', async () => {
+    const words = 'infer ecg --data night.edf --workers 1 --levels 0,0,0,0,0,0,0';
+    const [part, all] = await Promise.all([json(words), json(`${words} --split all`)]);
+    // 30 s of 360 samples hold 42 windows of 256.
+    expect([part.n, all.n]).toEqual([14, 42]);
+    const third = expect.stringMatching(/^only the test split is answered.*--split all/);
+    expect(part.remarks).toContainEqual(third);
+    expect(all.remarks).not.toContainEqual(third);
   });
 
   it.concurrent('tells people which device did what', async () => {

@@ -1,6 +1,7 @@
 // Named float32 tensors in one file: an 8-byte little-endian length, a JSON header, the data.
 // Format: https://github.com/huggingface/safetensors (only F32 is needed here).
 import { BedsideError } from '../util/index.ts';
+import { isRecord } from '../util/internal.ts';
 
 /** A tensor of 32-bit floats, row-major. */
 export interface StoredTensor {
@@ -123,10 +124,6 @@ function floats(bytes: Uint8Array, from: number, length: number): Float32Array {
 
 function elements(dims: readonly number[]): number {
   return dims.reduce((product, size) => product * size, 1);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isSizes(value: unknown): value is number[] {

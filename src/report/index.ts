@@ -1,5 +1,6 @@
 // Pages and pictures for people: the comparison page, heatmaps, and the chart of a bundle's frontier. Everything here turns figures into
 // HTML, SVG or sentences; nothing runs a network or reads a file.
+export { figureWord } from '../bundle/internal.ts';
 export { classNames } from './card/class-names.ts';
 export { type CardBundle, modelCard } from './card/model-card.ts';
 export { renderReport } from './comparison/render-report.ts';
@@ -7,7 +8,6 @@ export type { ReportData, ReportHeatmap, ReportRow, SourceRow } from './comparis
 export {
   agreementTitle,
   type FrontierRow,
-  figureTitle,
   formatFigure,
   frontierRows,
   levelsText,

@@ -28,8 +28,3 @@ export function within(meanSeconds: number, elapsed: number): number {
 export function exponential(meanSeconds: number, uniform: number): number {
   return -meanSeconds * Math.log(1 - uniform);
 }
-
-/** `value`, or the bound that it is beyond. */
-export function clamp(value: number, low: number, high: number): number {
-  return Math.min(high, Math.max(low, value));
-}

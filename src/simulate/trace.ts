@@ -2,6 +2,7 @@
 import { type Fleet, fleetOf } from '../plan/index.ts';
 import type { FleetDevice } from '../plan/internal.ts';
 import { BedsideError, messageOf, must } from '../util/index.ts';
+import { isRecord } from '../util/internal.ts';
 
 /** A fleet from `time` on. Seconds since the start. */
 export interface TracedFleet {
@@ -142,9 +143,7 @@ function objectOf(text: string, fail: Fail): Record<string, unknown> {
   } catch (cause) {
     throw fail(`not JSON: ${messageOf(cause)}`, cause);
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
+  if (isRecord(value)) return value;
   throw fail('not a JSON object');
 }
 

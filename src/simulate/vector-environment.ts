@@ -2,8 +2,8 @@
 // devices leave and return. All wards advance by one block together, over flat arrays, without allocating anything.
 import type { FleetDevice } from '../plan/internal.ts';
 import { must } from '../util/index.ts';
-import { RandomLanes } from '../util/internal.ts';
-import { clamp, innovation, persistence, shannon, within } from './dynamics.ts';
+import { clamp, RandomLanes } from '../util/internal.ts';
+import { innovation, persistence, shannon, within } from './dynamics.ts';
 import { type EnvironmentView, slowed } from './environment-view.ts';
 import { layoutOf, type WardLayout, type WardSpec } from './layout.ts';
 

@@ -15,6 +15,7 @@ export {
   yesOrNo,
 } from './decisions.ts';
 export { deleteOldest } from './delete-oldest.ts';
+export { clamp } from './extremes.ts';
 export { throughTemporary } from './files.ts';
 export { argmax, assertFiniteRows, assertFiniteSamples, firstNonFinite, tellNonFinite } from './finite.ts';
 export { fromBfloat, fromHalf } from './half-floats.ts';
@@ -25,6 +26,7 @@ export { loadOptional } from './optional-package.ts';
 export { commandLineOf, OWN_PID, signalProcess } from './processes.ts';
 export { Random } from './random.ts';
 export { RandomLanes } from './random-lanes.ts';
+export { isRecord } from './record.ts';
 export { MAX_TEXT_BYTES, RegularFile, readFileChecked, readTextChecked } from './regular-file.ts';
 export { joinedRows, rowRange, rowsAt } from './rows.ts';
 export { sha256Of } from './sha256.ts';

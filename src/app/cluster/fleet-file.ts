@@ -4,6 +4,7 @@ import type { BundleManifest } from '../../bundle/index.ts';
 import type { FleetFile } from '../../plan/index.ts';
 import type { FleetEntry } from '../../run/index.ts';
 import { BedsideError } from '../../util/index.ts';
+import { clamp } from '../../util/internal.ts';
 
 /** Most devices of a fleet, and most letters of their names. */
 const MOST_DEVICES = 64;
@@ -134,8 +135,4 @@ function sourceOf(entries: readonly FleetEntry[], named: string | undefined): st
       : `source '${named}' is not there`,
     { hint: entry ? 'name a trusted device' : `there: ${there}` },
   );
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(most, Math.max(least, value));
 }

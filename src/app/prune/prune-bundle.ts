@@ -4,7 +4,7 @@ import type { BundleManifest } from '../../bundle/index.ts';
 import { MANIFEST_FILE } from '../../bundle/internal.ts';
 import { type Model, modelCosts } from '../../onnx/index.ts';
 import { restoredModel, type Uncounted } from '../../onnx/internal.ts';
-import { assertWritable, BedsideError } from '../../util/index.ts';
+import { assertWritable, BedsideError, must } from '../../util/index.ts';
 import {
   type BundleSource,
   type LevelFields,
@@ -42,7 +42,7 @@ export interface PruneBundleResult extends Said, LevelFields {
   readonly groups: readonly {
     readonly id: number;
     readonly channels: number;
-    readonly kept: number | undefined;
+    readonly kept: number;
     readonly layers: readonly string[];
   }[];
   readonly model: Model;
@@ -92,7 +92,12 @@ export async function pruneBundle(
     measure: manifest.accuracy.measure,
     accuracy: at.variant?.accuracy ?? null,
     lowerBound: at.variant?.lowerBound ?? null,
-    groups: manifest.groups.map(({ id, channels, layers }) => ({ id, channels, kept: at.kept[id], layers })),
+    groups: manifest.groups.map(({ id, channels, layers }) => ({
+      id,
+      channels,
+      kept: must(at.kept[id], 'a count for each group'),
+      layers,
+    })),
     model: restoredModel(at.model),
     ...journal.said(),
   };

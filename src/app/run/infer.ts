@@ -1,6 +1,8 @@
 // A bundle computed by several workers: samples through a plan, each answer compared with that of one machine.
 import type { Bundle } from '../../bundle/index.ts';
 import { findVariant } from '../../bundle/internal.ts';
+import type { Dataset } from '../../data/index.ts';
+import { areRecordings } from '../../data/internal.ts';
 import type { Fleet, PlanView } from '../../plan/index.ts';
 import { completeRequest } from '../../plan/internal.ts';
 import type { DeviceReport } from '../../run/internal.ts';
@@ -173,6 +175,7 @@ async function inferOn(
   await deployment.check();
   const classifier = classifierOf(bundle);
   const dataset = await loadSamples(classifier, options, { split: 'test', seed }, journal);
+  remarkPart(dataset, options, journal);
   await deployment.connect();
   onPhase?.('preparing');
   await deployment.prepare(signal);
@@ -187,6 +190,19 @@ async function inferOn(
     }),
   );
   return { ...(await resultOf(deployment, pool, found)), ...journal.said() };
+}
+
+/** Says that recordings without labels are answered in part: nobody expects a test split where nothing is measured. */
+function remarkPart(
+  { kind, rate, labels, targets }: Dataset,
+  { data, split, splitBy }: DataOptions,
+  journal: Journal,
+) {
+  const isPart = split === undefined && splitBy === undefined && typeof data === 'string';
+  if (!isPart || labels || targets || !areRecordings({ kind, rate })) return;
+  journal.remark(
+    'only the test split is answered: the last third of each recording, unless a list divides them; --split all takes all',
+  );
 }
 
 async function resultOf(

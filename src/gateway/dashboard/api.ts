@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Outlook } from '../../app/index.ts';
 import { BedsideError } from '../../util/index.ts';
+import { isRecord } from '../../util/internal.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
 import type { OpenedAudit } from '../observe/open-audit.ts';
 import type { Access } from '../security/access.ts';
@@ -58,8 +59,7 @@ export function sendValue(reply: FastifyReply, value: unknown): FastifyReply {
 export function objectOf(request: FastifyRequest): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(Buffer.isBuffer(request.body) ? request.body.toString() : '');
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>;
+    if (isRecord(value)) return value;
   } catch {
     // Said below.
   }

@@ -4,6 +4,7 @@ import { findVariant, measureTerm } from '../../bundle/internal.ts';
 import type { PlanView } from '../../plan/index.ts';
 import { devicesOf } from '../../run/internal.ts';
 import { BedsideError } from '../../util/index.ts';
+import { isRecord } from '../../util/internal.ts';
 import { COMPARE_SECONDS, EXACT_SECONDS, type PolicyDesk } from '../service/policy-desk.ts';
 import { type AddRoutes, objectOf, sendValue } from './api.ts';
 import type { PlanSummary, PolicyInfo } from './wire-policy.ts';
@@ -154,10 +155,7 @@ function editOf({ devices = [], links = [] }: Readonly<Record<string, unknown>>)
 }
 
 function listOf(value: unknown, name: string): Readonly<Record<string, unknown>>[] {
-  if (Array.isArray(value) && value.length <= MOST_EDITS) {
-    const isEntry = (entry: unknown) => typeof entry === 'object' && entry !== null && !Array.isArray(entry);
-    if (value.every(isEntry)) return value as Record<string, unknown>[];
-  }
+  if (Array.isArray(value) && value.length <= MOST_EDITS && value.every(isRecord)) return value;
   throw wrong(name, `a list of at most ${MOST_EDITS} objects`);
 }
 

@@ -1,6 +1,7 @@
 // Inference requests of the Open Inference Protocol, version 2: a JSON object, and behind it the bytes of tensors.
 import { isUtf8 } from 'node:buffer';
 import { BedsideError } from '../../util/index.ts';
+import { isRecord } from '../../util/internal.ts';
 import { floatsOfBytes, floatsOfJson } from './datatypes.ts';
 
 /** A tensor of a request. */
@@ -179,8 +180,7 @@ function parseJson(bytes: Uint8Array): unknown {
 }
 
 function asObject(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
+  if (isRecord(value)) return value;
   throw wrong(`${what} is not an object`);
 }
 

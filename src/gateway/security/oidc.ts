@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { BedsideError, messageOf, plainLine } from '../../util/index.ts';
-import { loadOptional, readTextChecked } from '../../util/internal.ts';
+import { isRecord, loadOptional, readTextChecked } from '../../util/internal.ts';
 import { type Caller, ROLES, type Role } from './tokens.ts';
 
 /** Which tokens of which provider are taken, and what they allow. */
@@ -173,10 +173,9 @@ export async function readOidc(path: string): Promise<OidcOptions> {
   for (const [name, own] of Object.entries({ issuer, audience, keys, claim: claim ?? 'roles' })) {
     if (typeof own !== 'string' || own === '') throw wrong(`the field '${name}' is not a text`);
   }
-  const isMap = typeof roles === 'object' && roles !== null && !Array.isArray(roles);
   if (
     roles !== undefined &&
-    (!isMap || !Object.values(roles).every((role) => ROLES.includes(role as Role)))
+    (!isRecord(roles) || !Object.values(roles).every((role) => ROLES.includes(role as Role)))
   ) {
     throw wrong(`the field 'roles' does not map values of the claim to ${ROLES.join(', ')}`);
   }

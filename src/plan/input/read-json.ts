@@ -2,6 +2,7 @@
 // what is allowed.
 import { z } from 'zod';
 import { BedsideError, type ErrorCode, messageOf } from '../../util/index.ts';
+import { isRecord } from '../../util/internal.ts';
 
 /** The error of a failure. */
 export interface ReadWhat {
@@ -81,14 +82,10 @@ function tellPath(path: readonly PropertyKey[], root: unknown): string {
   let at = root;
   for (const key of path) {
     text += typeof key === 'number' ? `[${key}]` : `${text === '' ? '' : '.'}${String(key)}`;
-    at = isRecord(at) ? at[key as keyof typeof at] : undefined;
+    at = typeof at === 'object' && at !== null ? at[key as keyof typeof at] : undefined;
     if (isRecord(at) && typeof at.name === 'string' && at.name !== '') named = at.name;
   }
   return named === '' ? text : `${text} (${named})`;
-}
-
-function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 /** Large and small bounds in exponential form. */

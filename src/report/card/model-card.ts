@@ -3,6 +3,7 @@
 import { type BundleManifest, SEALED_VERSION } from '../../bundle/index.ts';
 import { type TotalCosts, taskOf } from '../../bundle/internal.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds, VERSION } from '../../util/index.ts';
+import { isRecord } from '../../util/internal.ts';
 import { agreementTitle } from '../frontier/frontier.ts';
 import { describeUncounted } from '../uncounted.ts';
 import { accuracySection, predictionSection, recallSection } from './accuracy-sections.ts';
@@ -103,8 +104,7 @@ function inputSection({ model, preprocessing, contract }: CardBundle): string {
 function fieldsOf(value: Readonly<Record<string, unknown>>, path = ''): [string, string][] {
   return Object.entries(value).flatMap(([key, field]): [string, string][] => {
     const at = path === '' ? key : `${path}.${key}`;
-    const isObject = typeof field === 'object' && field !== null && !Array.isArray(field);
-    if (isObject) return fieldsOf(field as Readonly<Record<string, unknown>>, at);
+    if (isRecord(field)) return fieldsOf(field, at);
     return field === undefined ? [] : [[markdownText(at), markdownText(JSON.stringify(field))]];
   });
 }

@@ -53,11 +53,6 @@ export function measureTitle({
   return accuracy.measure === 'balanced' ? 'balanced' : figureWord(accuracy);
 }
 
-/** What a bundle's measure is called: `accuracy`, or the main measure of another task. */
-export function figureTitle(measure: BundleManifest['accuracy']['measure']): string {
-  return figureWord({ measure });
-}
-
 /** What agreement with the unpruned network is called, as the title of a column: of masks and values it is no share. */
 export function agreementTitle({ task }: Pick<BundleManifest, 'task'>): string {
   const answers = task === undefined || hasClasses(task.kind) || task.kind === 'multi-label';

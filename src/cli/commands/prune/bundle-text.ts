@@ -2,8 +2,9 @@
 import type { PruneBundleResult } from '../../../app/prune/prune-bundle.ts';
 import { describeUncounted, formatFigure } from '../../../report/index.ts';
 import { formatCount, formatPercent, plainLine } from '../../../util/index.ts';
+import { keptTable } from '../../terminal/kept-table.ts';
 import { describeLevels } from '../../terminal/levels.ts';
-import { indent, table } from '../../terminal/tables.ts';
+import { table } from '../../terminal/tables.ts';
 
 /** The network of a bundle at chosen levels: its costs, and the channels kept of each group. */
 export function describeBundlePruning(result: PruneBundleResult): string {
@@ -27,18 +28,7 @@ export function describeBundlePruning(result: PruneBundleResult): string {
     '',
     measured,
     '',
-    indent(
-      table(
-        ['>group', '>level', '>channels', '>kept', 'layers'],
-        result.groups.map(({ id, channels, kept, layers }) => [
-          String(id),
-          String(result.levels[id]),
-          String(channels),
-          String(kept),
-          layers.join(', '),
-        ]),
-      ),
-    ),
+    keptTable(result.groups, result.levels),
     '',
     `written: ${result.out}`,
   ].join('\n');

@@ -12,6 +12,7 @@ import {
   type MeasureName,
   type TaskKind,
 } from '../../../util/index.ts';
+import { keptTable } from '../../terminal/kept-table.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
 import { describeInt8, sizeRows } from '../quantize/text.ts';
@@ -48,17 +49,7 @@ export function describePruning(result: PruneResult): string {
     ...describeScoreRemarks(result.scoreRemarks ?? []),
     ...(result.repairs ? describeRepairs(result.repairs) : []),
     `Channels kept, by ${result.auto?.picked ?? result.criterion}, in blocks of ${result.block}`,
-    indent(
-      table(
-        ['>group', '>channels', '>kept', 'layers'],
-        groups.map(({ id, channels, kept, layers }) => [
-          String(id),
-          String(channels),
-          String(kept),
-          layers.join(', '),
-        ]),
-      ),
-    ),
+    keptTable(groups),
     '',
     `written: ${result.out}`,
   ].join('\n');

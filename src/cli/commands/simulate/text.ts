@@ -1,6 +1,6 @@
 // A simulated ward for people: what each planner reached, and its course over time.
 import type { SimulatedEpisode, SimulatedRow, SimulateResult } from '../../../app/simulate/simulate.ts';
-import { figureTitle } from '../../../report/index.ts';
+import { figureWord } from '../../../report/index.ts';
 import type { RequestOutcome } from '../../../simulate/index.ts';
 import { formatJoules, formatPercent, formatSeconds, largest, plainLine } from '../../../util/index.ts';
 import { meanSparkline } from '../../terminal/sparkline.ts';
@@ -58,13 +58,13 @@ function describeRows(rows: readonly SimulatedRow[], figure: string): string {
 
 /** What the bundles' measures are called: accuracy where they differ. */
 function sharedTitle({ measures }: SimulateResult): string {
-  const words = new Set(measures.map((measure) => figureTitle(measure)));
+  const words = new Set(measures.map((measure) => figureWord({ measure })));
   return words.size === 1 ? ([...words][0] ?? 'accuracy') : 'accuracy';
 }
 
 /** What accuracy is for each bundle, where the measures differ in more than how classes are weighed. */
 function describeFigures({ bundles, measures }: SimulateResult): string[] {
-  const words = measures.map((measure) => figureTitle(measure));
+  const words = measures.map((measure) => figureWord({ measure }));
   if (new Set(words).size < 2) return [];
   return [plainLine(`accuracy: ${bundles.map((name, i) => `${words[i]} of ${name}`).join(', ')}`)];
 }
