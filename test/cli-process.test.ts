@@ -1,15 +1,17 @@
 // The command line as a process: interrupted, and read by someone who stops reading.
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeBundle } from '../src/bundle/internal.ts';
 import { contentsOf } from '../src/bundle/test-support/contents.ts';
 import { canonicalGraph } from '../src/onnx/internal.ts';
 import { type Cli, compileCli, smallData, smallModel } from './support/cli.ts';
-import { isAlive } from './support/made-once.ts';
+import { isAlive, ROOT } from './support/made-once.ts';
 
 let cli: Cli;
 beforeAll(async () => {
@@ -57,6 +59,15 @@ describe('the process', { timeout: 120_000 }, () => {
       expect(alone.stdout === '').toBe(code > 0);
     },
   );
+
+  it('says the same file by file, as the package has it, as bundled for the other tests', async () => {
+    const words = ['evaluate', 'bundle', '--levels', '0,0', '--data', 'data.npz', '--json', '--threads', '1'];
+    const loader = ['--import', import.meta.resolve('tsx'), join(ROOT, 'src', 'cli', 'main.ts')];
+    const { stdout } = await promisify(execFile)(process.execPath, [...loader, ...words], { cwd: given });
+    const { msPerSample: _, ...apart } = JSON.parse(stdout);
+    const { msPerSample: __, ...bundled } = JSON.parse((await cli.run(words, given)).stdout);
+    expect(apart).toEqual(bundled);
+  });
 
   // The signals of a closed terminal, of Ctrl-C before a command's own handler, and of `kill`.
   it.runIf(process.platform === 'linux').each([

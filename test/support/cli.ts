@@ -16,7 +16,10 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** The command line, compiled. */
+/**
+ * The command line, compiled. Commands that compute do so on one thread of the engine unless the words say otherwise:
+ * while times are measured, a second one waits awake, and takes the core of another test.
+ */
 export interface Cli {
   /** The file that Node runs. */
   readonly main: string;
@@ -34,17 +37,28 @@ export async function compileCli(): Promise<Cli> {
   const { BEDSIDE_DEBUG: _, ...env } = process.env;
   return {
     main,
-    run: (given, cwd) => runHere(main, given, cwd),
+    run: (given, cwd) => runHere(main, onOneThread(given), cwd),
     runProcess: (given, cwd) =>
       new Promise((resolve) => {
         const options = { cwd, env, timeout: 300_000, maxBuffer: 2 ** 26 };
-        const child = execFile(process.execPath, [main, ...given], options, (_error, stdout, stderr) =>
-          resolve({ status: child.exitCode, stdout, stderr }),
+        const child = execFile(
+          process.execPath,
+          [main, ...onOneThread(given)],
+          options,
+          (_error, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
         );
       }),
     spawn: (given, cwd, more = {}) =>
-      spawn(process.execPath, [main, ...given], { cwd, env: { ...env, ...more } }),
+      spawn(process.execPath, [main, ...onOneThread(given)], { cwd, env: { ...env, ...more } }),
   };
+}
+
+/** Commands with `--threads`. */
+const COMPUTING = ['init', 'evaluate', 'explain', 'compare', 'prune', 'quantize', 'pack', 'demo'];
+
+function onOneThread(words: readonly string[]): readonly string[] {
+  const asked = COMPUTING.includes(words[0] ?? '') && !words.includes('--threads');
+  return asked ? [...words, '--threads', '1'] : words;
 }
 
 export const CLASSES = 3;

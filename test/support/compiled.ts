@@ -1,19 +1,36 @@
 // The sources as JavaScript, for processes and threads that tests start: Node runs them without a loader for TypeScript,
-// which takes each of them more than a second of the processor.
-import { execFile } from 'node:child_process';
-import { symlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+// which takes each of them more than a second of the processor. They are bundled, since half of the time that a process
+// takes to start is the loading of hundreds of files; `cli-process.test.ts` and `npm run check:package` run them as they
+// are.
+import { readFile, symlink } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { build, type Plugin } from 'esbuild';
 import { madeOnce, ROOT } from './made-once.ts';
 
-/** What processes run, and the package does not have. Whatever these import is compiled too, and must lie in `src/`. */
-const PROCESSES = [
-  'src/bundle/test-support/write-forever.ts',
-  'src/run/nats/test-support/client-process.ts',
-  'src/run/nats/test-support/worker-process.ts',
+const SRC = join(ROOT, 'src');
+
+/** What processes and threads run, and what tests import of the compiled files. */
+const ENTRIES = [
+  'app/outlook/thread.ts',
+  'bundle/test-support/write-forever.ts',
+  'cli/main.ts',
+  'cli/program.ts',
+  'cli/terminal/signals.ts',
+  'engine/index.ts',
+  'engine/thread/thread.ts',
+  'pack/threads/thread.ts',
+  'plan/worker/thread.ts',
+  'prune/obs/ranking-thread.ts',
+  'run/local/child.ts',
+  'run/nats/test-support/client-process.ts',
+  'run/nats/test-support/worker-process.ts',
+  'util/files.ts',
+  'util/leftovers.ts',
 ];
+
+/** Packages of many modules that every process loads. The others stay where they are. */
+const INSIDE = /^(fflate|zod|@bufbuild\/protobuf)(\/|$)/;
 
 let made: Promise<string> | undefined;
 
@@ -23,29 +40,45 @@ export function compiledSources(): Promise<string> {
   return made;
 }
 
-/** The compiled file of a source. @param source its `file:` URL */
+/** The compiled file of a source, one of the entries. @param source its `file:` URL */
 export async function compiledFile(source: string): Promise<string> {
-  const path = relative(join(ROOT, 'src'), fileURLToPath(source));
+  const path = relative(SRC, fileURLToPath(source));
+  if (!ENTRIES.includes(path)) throw new Error(`${path} is no entry of compiled.ts`);
   return join(await compiledSources(), path.replace(/\.ts$/, '.js'));
 }
 
 async function compile(folder: string): Promise<void> {
-  const compiler = join(
-    dirname(createRequire(import.meta.url).resolve('typescript/package.json')),
-    'bin',
-    'tsc',
-  );
-  const project = join(folder, 'tsconfig.json');
-  const settings = {
-    extends: join(ROOT, 'tsconfig.build.json'),
-    // Types are the business of `npm run check`.
-    compilerOptions: { noCheck: true, declaration: false, outDir: join(folder, 'dist') },
-    include: [join(ROOT, 'src')],
-    exclude: ['src/**/*.test.ts', 'src/**/test-support/**'].map((pattern) => join(ROOT, pattern)),
-    files: PROCESSES.map((path) => join(ROOT, path)),
-  };
-  await writeFile(project, JSON.stringify(settings));
-  await promisify(execFile)(process.execPath, [compiler, '-p', project], { cwd: ROOT });
+  await build({
+    entryPoints: ENTRIES.map((path) => join(SRC, path)),
+    outbase: SRC,
+    outdir: join(folder, 'dist'),
+    ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20.19' },
+    // Of package.json's `sideEffects`, which speaks of `dist/`.
+    ignoreAnnotations: true,
+    plugins: [asIfUnbundled],
+    logLevel: 'error',
+  });
   for (const name of ['package.json', 'models', 'examples'])
     await symlink(join(ROOT, name), join(folder, name));
 }
+
+/** Modules know their own place below `dist/`, and load the engine when its turn comes and not before all of a file. */
+const asIfUnbundled: Plugin = {
+  name: 'as if unbundled',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^[^./]/ }, ({ path }) => {
+      if (path === 'onnxruntime-node') return { path, namespace: 'engine' };
+      return INSIDE.test(path) ? undefined : { path, external: true };
+    });
+    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      const own = JSON.stringify(relative(SRC, path).replace(/\.ts$/, '.js'));
+      const url = `(import.meta.url.slice(0, import.meta.url.lastIndexOf('/dist/') + 6) + ${own})`;
+      const contents = (await readFile(path, 'utf8')).replaceAll('import.meta.url', url);
+      return { contents, loader: 'ts' };
+    });
+    onLoad({ filter: /./, namespace: 'engine' }, ({ path }) => ({
+      contents: `import { createRequire } from 'node:module';
+        export const { env, InferenceSession, Tensor } = createRequire(import.meta.url)('${path}');`,
+    }));
+  },
+};
