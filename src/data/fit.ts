@@ -62,6 +62,19 @@ export function assertLabelsOf(model: Scores, highest: number, name: string): vo
   });
 }
 
+const MOST_LABEL = 2 ** 31 - 1;
+
+/**
+ * A label that an Int32Array holds as it is.
+ * @throws BedsideError E_DATA for a larger one, which would become another label
+ */
+export function wholeLabel(label: number, where: string): number {
+  if (label <= MOST_LABEL) return label;
+  throw new BedsideError('E_DATA', `${where}: label ${label} is beyond ${MOST_LABEL}`, {
+    hint: 'number the labels from 0, or give them as text',
+  });
+}
+
 /** `0`, `1`, ... for data that does not name its classes. */
 export function numberedClasses(count: number): string[] {
   return Array.from({ length: count }, (_, i) => String(i));

@@ -70,7 +70,7 @@ describe('data that names its labels', () => {
 
 describe('data whose labels are numbers', () => {
   it('keeps them without a map, under the names of the network', () => {
-    const map = LabelMap.numbered({ classes: 5, contract: { classes: BEATS } }, 4, 'd');
+    const map = LabelMap.numbered({ classes: 5, contract: { classes: BEATS } }, labels, 'd');
     expect(map.apply(labels).labels).toBe(labels);
     expect(map.classNames).toEqual(BEATS);
   });
@@ -78,9 +78,19 @@ describe('data whose labels are numbers', () => {
   it('is mapped as told', () => {
     const map = LabelMap.numbered(
       { classes: 2, contract: { classMap: { 0: 1, 1: 0, 2: null, 3: null, 4: 0 } } },
-      4,
+      labels,
       'd',
     );
     expect([...map.apply(labels).labels]).toEqual([1, 0, -1, -1, 0, 0, 1]);
+  });
+
+  it('takes room for the labels that occur, however high they are', () => {
+    const high = Int32Array.of(0, 2_000_000_000);
+    const map = LabelMap.numbered(
+      { classes: 2, contract: { classMap: { 0: 1, 2000000000: null } } },
+      high,
+      'd',
+    );
+    expect([...map.apply(high).labels]).toEqual([1, -1]);
   });
 });

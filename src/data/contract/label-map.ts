@@ -1,5 +1,5 @@
 // From the data's labels to the network's classes: by the contract's map, by name, or by position.
-import { BedsideError } from '../../util/index.ts';
+import { BedsideError, largest } from '../../util/index.ts';
 import type { PassedOver } from '../dataset.ts';
 import { assertClassCount, numberedClasses } from '../fit.ts';
 import type { InputContract } from './contract.ts';
@@ -34,6 +34,8 @@ export class LabelMap {
   /** By label of the data; undefined where labels are the network's classes as they are. */
   readonly #classOf: Int32Array | undefined;
   readonly #name: string;
+  /** Where labels that are numbers stand among the names; absent where a label is its own place. */
+  #places: ReadonlyMap<number, number> | undefined;
 
   private constructor(
     names: readonly string[],
@@ -82,13 +84,22 @@ export class LabelMap {
 
   /**
    * For data whose labels are numbers. Without a map they are the network's classes.
-   * @param highest the highest label of the data
+   * @param labels of the data; only those that occur take room, however high they are
    * @throws BedsideError E_DATA_FIT
    */
-  static numbered(network: LabelledNetwork, highest: number, name: string): LabelMap {
+  static numbered(network: LabelledNetwork, labels: Iterable<number>, name: string): LabelMap {
     const { classes: own = numberedClasses(network.classes), classMap } = network.contract ?? {};
-    if (classMap) return LabelMap.#byMap(network, numberedClasses(highest + 1), name);
-    return new LabelMap(own, own, undefined, name);
+    const present = new Set(labels);
+    if (!classMap || present.size === 0) return new LabelMap(own, own, undefined, name);
+    const highest = largest(present);
+    // A label that the map names and the data could have is not a mistake of the map.
+    for (const label of Object.keys(classMap)) {
+      if (/^\d+$/.test(label) && Number(label) < highest) present.add(Number(label));
+    }
+    const known = [...present].sort((a, b) => a - b);
+    const map = LabelMap.#byMap(network, known.map(String), name);
+    map.#places = new Map(known.map((label, place) => [label, place]));
+    return map;
   }
 
   static #byMap(
@@ -139,7 +150,7 @@ export class LabelMap {
     if (!classOf) return { labels, leftOut: [] };
     const counts = new Map<number, number>();
     const mapped = labels.map((label) => {
-      const index = classOf[label] ?? UNSAID;
+      const index = classOf[this.#placeOf(label)] ?? UNSAID;
       if (index === UNSAID) throw this.#unsaid(label);
       if (index === LEFT_OUT) counts.set(label, (counts.get(label) ?? 0) + 1);
       return index;
@@ -147,7 +158,7 @@ export class LabelMap {
     const leftOut = [...counts]
       .sort(([a], [b]) => a - b)
       .map(([label, count]) => {
-        const text = this.#names[label] ?? String(label);
+        const text = this.#names[this.#placeOf(label)] ?? String(label);
         return {
           reason: `samples labelled ${text}, for which the network has no class`,
           count,
@@ -157,8 +168,12 @@ export class LabelMap {
     return { labels: mapped, leftOut };
   }
 
+  #placeOf(label: number): number {
+    return this.#places ? (this.#places.get(label) ?? -1) : label;
+  }
+
   #unsaid(label: number): BedsideError {
-    const text = this.#names[label] ?? String(label);
+    const text = this.#names[this.#placeOf(label)] ?? String(label);
     return new BedsideError(
       'E_DATA_FIT',
       `${this.#name}: the class map does not say which class label ${text} is`,

@@ -5,7 +5,7 @@ import { BedsideError, messageOf, must } from '../../util/index.ts';
 import { RegularFile } from '../../util/internal.ts';
 import type { InputContract } from '../contract/contract.ts';
 import type { Dataset, DatasetOptions } from '../dataset.ts';
-import { FrameAxis, marksOf } from '../edf/marks.ts';
+import { FrameAxis, marksOf, OUTSIDE } from '../edf/marks.ts';
 import { filesBelow } from '../file-tree.ts';
 import { medicalName } from '../images/medical-name.ts';
 import { PassedOverCount } from '../passed-over.ts';
@@ -15,8 +15,8 @@ import { readRecordings } from '../recordings/recordings.ts';
 import { signalFacts } from '../recordings/remarks.ts';
 import { chooseLeads, type Lead, type MarkedRecord, type RecordSource } from '../recordings/source.ts';
 import { type SignalTarget, unitFactor } from '../recordings/steps.ts';
+import { millivoltsOf, unitGuess } from '../recordings/units.ts';
 import { BEAT_CLASSES } from '../synthetic/ecg-beats.ts';
-import { millivoltsOf } from '../wfdb/signals.ts';
 import { looksLikeDicom, parseObject } from './object.ts';
 import { hasWaveform, readWaveform, type Waveform } from './waveform.ts';
 
@@ -108,7 +108,7 @@ class WaveformSource implements RecordSource {
     const marks = marksOf(annotations, axis, this.#contract);
     if (marks.others > 0)
       passedOver.add('annotations that name neither a beat nor a class', record, marks.others);
-    if (marks.lost > 0) passedOver.add('beats outside of what was recorded', record, marks.lost);
+    if (marks.lost > 0) passedOver.add(OUTSIDE, record, marks.lost);
     // Texts of other kinds, as carts write them, label nothing.
     return { marks: marks.peaks.length + marks.rhythms.length > 0 ? marks : undefined, rate };
   }
@@ -128,6 +128,7 @@ class WaveformSource implements RecordSource {
         return {
           ...{ record, rate, name },
           isFallback: !isNamed(name, wanted[i]?.[0] ?? ''),
+          guess: unitGuess(unit),
           signal: samples().map((value) => value * factor),
         };
       });

@@ -21,9 +21,10 @@ export interface RecordAnnotations {
 
 const END_OF_TEXT = 0x14;
 const DURATION = 0x15;
-const ONSET = /^[+-](?:\d+\.?\d*|\.\d+)$/;
-const SECONDS = /^(?:\d+\.?\d*|\.\d+)$/;
+const ONSET = /^[+-](?:\d+(?:\.\d*)?|\.\d+)$/;
+const SECONDS = /^(?:\d+(?:\.\d*)?|\.\d+)$/;
 const MOST_DIGITS = 24;
+const UTF8 = new TextDecoder();
 
 /**
  * Reads the lists of a data record.
@@ -68,7 +69,7 @@ function parseList(
   const texts: string[] = [];
   for (let at = first + 1; at < bytes.length; ) {
     const end = bytes.indexOf(END_OF_TEXT, at);
-    texts.push(new TextDecoder().decode(bytes.subarray(at, end)));
+    texts.push(UTF8.decode(bytes.subarray(at, end)));
     at = end + 1;
   }
   return { time: Number(onset), seconds: duration === undefined ? undefined : Number(duration), texts };

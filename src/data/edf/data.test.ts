@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dataFacts } from '../data-facts.ts';
 import type { DatasetOptions } from '../dataset.ts';
 import { openDataset } from '../open-dataset.ts';
+import { openRecording } from '../recordings/open-recording.ts';
 import { edfFile, type MadeAnnotation, type MadeEdf } from '../test-support/edf-file.ts';
 import { writeRecord } from '../test-support/wfdb-record.ts';
 
@@ -71,6 +72,46 @@ describe('recordings of EDF as a data set', () => {
     expect([...(edf.labels ?? [])]).toEqual([...(wfdb.labels ?? [])]);
     expect(edf.leads).toEqual({ 'ECG MLII': 1 });
     expect(worst(edf.samples, wfdb.samples)).toBeLessThan(2e-3);
+  });
+
+  it('keep windows over epochs of one stage, and count beats of a file beside them that no sample belongs to', async () => {
+    const epochs = [0, 5, 10].map((time) => ({ time, seconds: 5, text: 'Sleep stage W' }));
+    const folder = await folderOf('epochs', { 'a.edf': { signals: [heart(100)], annotations: epochs } });
+    const segment = { signal: { window: { around: 'segment' } } } as const;
+    const options = { ...OPTIONS, sampleShape: [1, 200], classes: 1, rate: 100, contract: segment };
+    const stages = await openDataset(folder, options);
+    expect(stages.size).toBe(7);
+    const gaps = await folderOf('lost', {
+      'a.edf': {
+        signals: [heart(360)],
+        onsets: Array.from({ length: SECONDS }, (_, i) => (i < 5 ? i : i + 5)),
+      },
+    });
+    const beside = {
+      rate: 360,
+      leads: [],
+      beats: [
+        [720, 1],
+        [2500, 1],
+        [4400, 5],
+      ],
+    } as const;
+    await writeRecord(gaps, 'a', beside);
+    const { size, passedOver } = await openDataset(join(gaps, 'a.edf'), OPTIONS);
+    expect([size, passedOver?.[0]]).toEqual([
+      2,
+      { reason: 'beats outside of what was recorded', count: 1, examples: ['a.edf'] },
+    ]);
+  });
+
+  it('may have more annotations in a data record than a call takes arguments', async () => {
+    const annotations = new Array<MadeAnnotation>(150_000).fill({ time: 1, text: 'x' });
+    const one = { perRecord: 7200, recordSeconds: 20, noteBytes: 150_000 * 6 + 20 };
+    const signals = [{ ...heart(360), perRecord: one.perRecord }];
+    const folder = await folderOf('many', { 'a.edf': { ...one, signals, annotations } });
+    const { passedOver } = await openDataset(folder, { ...OPTIONS, sampleShape: [1, 3600] });
+    expect(passedOver?.[0]?.count).toBe(150_000);
+    expect((await openRecording(join(folder, 'a.edf'))).beats).toBeUndefined();
   });
 
   it('of one file, of 24 bits, of another rate and in whatever capitals', async () => {

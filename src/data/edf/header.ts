@@ -62,7 +62,7 @@ const FIELDS = {
   samples: 8,
   reserved: 32,
 } as const;
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const VERSION = 8;
 
 /** Whether a file is EDF or BDF, by its first 256 bytes: its mark, its start date and the size of its header. */

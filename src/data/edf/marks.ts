@@ -16,6 +16,9 @@ const RHYTHM = /^\(([A-Z0-9]{1,8})$/;
 const SLEEP_STAGE = /^Sleep stage (W|N?[1-4]|R|M|N|\?)$/;
 const NO_STAGE = 'Sleep stage ?';
 
+/** The reason under which beats are counted that no sample belongs to. */
+export const OUTSIDE = 'beats outside of what was recorded';
+
 /** Times of a recording as frames of one signal: where it has a gap, the frames of one data record are missing. */
 export class FrameAxis {
   readonly #runs: readonly EdfRun[];
@@ -41,7 +44,7 @@ export class FrameAxis {
 
   /** The frame of a time; undefined in a gap, before the start and from the end on. */
   frameOf(time: number): number | undefined {
-    const run = this.#runs.findLastIndex((one) => one.time <= time);
+    const run = this.#firstRun((one) => one.time > time) - 1;
     const own = this.#runs[run];
     if (!own || time >= own.time + own.seconds) return undefined;
     return this.startOf(run) + Math.round((time - own.time) * this.#rate);
@@ -49,9 +52,20 @@ export class FrameAxis {
 
   /** The first frame from a time on. */
   from(time: number): number {
-    const next = this.#runs.findIndex((one) => time < one.time + one.seconds);
-    if (next < 0) return this.length;
+    const next = this.#firstRun((one) => time < one.time + one.seconds);
+    if (next === this.#runs.length) return this.length;
     return this.frameOf(time) ?? this.startOf(next);
+  }
+
+  /** The first run that is so, as all behind it are; their number where none is. By halves: a night may be all gaps. */
+  #firstRun(isSo: (run: EdfRun) => boolean): number {
+    let [from, to] = [0, this.#runs.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (isSo(this.#runs[middle] as EdfRun)) to = middle;
+      else from = middle + 1;
+    }
+    return from;
   }
 
   /** The signal with missing samples in its gaps. */

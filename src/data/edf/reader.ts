@@ -122,6 +122,8 @@ export class EdfReader {
    */
   async *blocks(wanted: readonly EdfSignalHeader[] = this.signals, first = 0): AsyncGenerator<EdfBlock> {
     const { header } = this;
+    // A header may say any size of records that are not there.
+    if (first >= this.records) return;
     const decoders = wanted.map((signal) => this.#decoder(signal));
     const notes = header.signals.filter(({ isAnnotations }) => isAnnotations);
     const samples = wanted.map(({ samplesPerRecord }) => new Float64Array(samplesPerRecord));
@@ -174,7 +176,7 @@ export class EdfReader {
         signal.samples.set(block.samples[i] ?? [], record * signal.samplesPerRecord);
       }
       runs.add(block.time, record);
-      annotations.push(...block.annotations);
+      for (const one of block.annotations) annotations.push(one);
       record++;
     }
     const all = runs.list();

@@ -10,12 +10,12 @@ import { readRecordings } from '../recordings/recordings.ts';
 import { few, signalFacts } from '../recordings/remarks.ts';
 import { chooseLeads, type Lead, type MarkedRecord, type RecordSource } from '../recordings/source.ts';
 import { type SignalTarget, unitFactor } from '../recordings/steps.ts';
+import { millivoltsOf, unitGuess } from '../recordings/units.ts';
 import { BEAT_CLASSES } from '../synthetic/ecg-beats.ts';
 import { readMarks } from '../wfdb/marks.ts';
-import { millivoltsOf } from '../wfdb/signals.ts';
 import type { EdfAnnotation } from './annotations.ts';
 import { type EdfSignalHeader, rateOf } from './header.ts';
-import { FrameAxis, marksOf } from './marks.ts';
+import { FrameAxis, marksOf, OUTSIDE } from './marks.ts';
 import { type EdfReader, openEdf } from './reader.ts';
 
 /** Endings of files of recordings, in any capitals. */
@@ -102,16 +102,18 @@ class EdfSource implements RecordSource {
       if (!base) return { marks: undefined, rate: 1 };
       const rate = rateOf(reader.header, base);
       const annotations: EdfAnnotation[] = [];
-      const runs = await reader.runs((own) => annotations.push(...own));
+      const runs = await reader.runs((own) => {
+        for (const one of own) annotations.push(one);
+      });
       annotations.sort((a, b) => a.time - b.time);
       const axis = new FrameAxis(runs, rate, base.samplesPerRecord);
       const marks = marksOf(annotations, axis, this.#options.contract ?? {});
       if (marks.others > 0) {
         passedOver.add('annotations that name neither a beat nor a class', record, marks.others);
       }
-      if (marks.lost > 0) passedOver.add('beats outside of what was recorded', record, marks.lost);
+      if (marks.lost > 0) passedOver.add(OUTSIDE, record, marks.lost);
       if (marks.peaks.length > 0) return { marks, rate };
-      const beside = await this.#marksBeside(record, rate, axis);
+      const beside = await this.#marksBeside(record, { rate, axis, passedOver });
       return { marks: beside ?? (annotations.length > 0 ? marks : undefined), rate };
     });
   }
@@ -139,6 +141,7 @@ class EdfSource implements RecordSource {
           rate,
           name: label || 'without a name',
           isFallback: !isLeadNamed(label, first),
+          guess: unitGuess(unit),
           signal: new FrameAxis(runs, rate, samplesPerRecord).laidOut(samples),
         };
       });
@@ -158,7 +161,18 @@ class EdfSource implements RecordSource {
   }
 
   /** Marks of an annotation file of WFDB beside a recording: `r01.edf.qrs` or `r01.qrs`. */
-  async #marksBeside(record: string, rate: number, axis: FrameAxis): Promise<MarkedRecord['marks']> {
+  async #marksBeside(
+    record: string,
+    {
+      rate,
+      axis,
+      passedOver,
+    }: {
+      readonly rate: number;
+      readonly axis: FrameAxis;
+      readonly passedOver: PassedOverCount;
+    },
+  ): Promise<MarkedRecord['marks']> {
     for (const name of [record, record.slice(0, -extname(record).length)]) {
       const marks = await readMarks(this.folder, name, rate);
       if (!marks || marks.peaks.length + marks.rhythms.length === 0) continue;
@@ -167,6 +181,8 @@ class EdfSource implements RecordSource {
         const frame = axis.frameOf(peak.frame / rate);
         return frame === undefined ? [] : [{ ...peak, frame }];
       });
+      const lost = marks.peaks.length - peaks.length;
+      if (lost > 0) passedOver.add(OUTSIDE, record, lost);
       const rhythms = marks.rhythms.map((one) => ({ ...one, frame: axis.from(one.frame / rate) }));
       return { ...marks, peaks, rhythms };
     }

@@ -1,11 +1,11 @@
 // The images of a data set with what they should give: by class folders, or by a list of labels.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { BedsideError, hasClasses } from '../../util/index.ts';
+import { BedsideError, hasClasses, largest } from '../../util/index.ts';
 import { LabelMap } from '../contract/label-map.ts';
 import type { DatasetOptions, PassedOver, Targets } from '../dataset.ts';
 import { filesOfDirectory } from '../dicom/directory.ts';
-import { assertLabelsOf, numberedClasses } from '../fit.ts';
+import { assertLabelsOf, numberedClasses, wholeLabel } from '../fit.ts';
 import {
   FileFinder,
   isLabelList,
@@ -225,10 +225,11 @@ function classesOf(
   }
   const cells = entries.map(({ labels }) => labels[0] ?? '');
   if (all.every(({ labels }) => /^\d+$/.test(labels[0] ?? ''))) {
-    const highest = Math.max(...all.map(({ labels }) => Number(labels[0])));
+    const numbers = all.map(({ labels }) => wholeLabel(Number(labels[0]), path));
+    const highest = largest(numbers);
     const { classFilter, contract } = options;
     if (classFilter === undefined && !contract?.classMap) assertLabelsOf(options, highest, path);
-    return mapped(LabelMap.numbered(options, highest, path), Int32Array.from(cells, Number));
+    return mapped(LabelMap.numbered(options, numbers, path), Int32Array.from(cells, Number));
   }
   const names = [...new Set(all.map(({ labels }) => labels[0] ?? ''))].sort();
   return mapped(

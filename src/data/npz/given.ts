@@ -153,7 +153,7 @@ async function readClasses(
   const highest = labels.reduce((most, label) => Math.max(most, label), 0);
   const isMapped = options.classFilter !== undefined || options.contract?.classMap !== undefined;
   if (labels.length > 0 && !isMapped) assertLabelsOf(options, highest, name);
-  return mappedClasses(LabelMap.numbered(options, highest, name), labels);
+  return mappedClasses(LabelMap.numbered(options, labels, name), labels);
 }
 
 function mappedClasses(map: LabelMap, given: Int32Array): Omit<Given, 'targets' | 'form'> {

@@ -176,16 +176,22 @@ function interleaved(numbers: Pixels['data'], stored: StoredImage): Pixels['data
   return data;
 }
 
-/** Signed or wide numbers within a window, such as Hounsfield units: they become 16 bits from the window's start. */
+/**
+ * Signed or wide numbers within a window, such as Hounsfield units: they become 16 bits from the window's start, in steps
+ * of more than 1 where the window is wider than that.
+ */
 function windowWriter(stored: StoredImage, target: ImageTarget): RowWriter {
   const { low, high } = windowOf(target.contract) ?? { low: 0, high: 1 };
   const first = Math.floor(low);
-  const last = Math.min(Math.ceil(high), first + 0xffff);
+  const last = Math.ceil(high);
+  const scale = Math.min(1, 0xffff / (last - first));
+  const stepsOf = (value: number): number =>
+    Math.round((Math.min(Math.max(value, first), last) - first) * scale);
   const { resize, ...rest } = target.contract;
-  const fill = Math.min(Math.max((resize?.fill ?? first) - first, 0), 0xffff);
+  const fill = stepsOf(resize?.fill ?? first);
   const contract = {
     ...rest,
-    window: { low: low - first, high: high - first },
+    window: { low: (low - first) * scale, high: (high - first) * scale },
     ...(resize && { resize: { ...resize, fill } }),
   };
   const write = (data: Uint16Array, samples: Float32Array, start: number) =>
@@ -193,7 +199,7 @@ function windowWriter(stored: StoredImage, target: ImageTarget): RowWriter {
   return (numbers, _, samples, start) => {
     const data = Uint16Array.from(
       numbers as ArrayLike<number | bigint> & Iterable<number | bigint>,
-      (value) => Math.min(Math.max(Number(value), first), last) - first,
+      (value) => stepsOf(Number(value)),
     );
     return write(data, samples, start);
   };

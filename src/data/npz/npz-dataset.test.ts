@@ -108,6 +108,23 @@ describe('npzDataset', () => {
     expect([...table.samples]).toEqual([...plain]);
   });
 
+  it('puts wide numbers into windows of any width', async () => {
+    const x = npyArray([1, 2, 2], Uint32Array.of(0, 250_000, 500_000, 2_000_000));
+    const image = { window: { low: 0, high: 1_000_000 } };
+    const { samples } = await read({ x }, { contract: { image } });
+    expect(Array.from(samples, (value) => Math.round(value * 1e4) / 1e4)).toEqual([0, 0.25, 0.5, 1]);
+  });
+
+  it('refuses labels that would become others, and maps high ones', async () => {
+    const y = (label: bigint) => npyArray([2], BigInt64Array.of(1n, label));
+    const contract = { classMap: { 0: 0, 1: 1, 2000000000: null } };
+    await expect(read({ x: bytes([2, 2, 2]), y: y(2n ** 32n) }, { contract })).rejects.toThrow(
+      /label 4294967296 is beyond 2147483647/,
+    );
+    const { labels, size } = await read({ x: bytes([2, 2, 2]), y: y(2_000_000_000n) }, { contract });
+    expect([size, ...labels!]).toEqual([1, 1]);
+  });
+
   it('takes labels of any integer type', async () => {
     for (const values of [Uint16Array.of(2, 1), Uint32Array.of(2, 1), BigUint64Array.of(2n, 1n)]) {
       const { labels } = await read({ x: bytes([2, 2, 2]), y: npyArray([2], values) });

@@ -1,7 +1,7 @@
 // What samples of an archive should give: one class, several labels, values, or masks; as numbers or as text.
 import { BedsideError } from '../../util/index.ts';
 import type { DatasetOptions, Targets } from '../dataset.ts';
-import { classMisfit, formatShape, shapeMisfit } from '../fit.ts';
+import { classMisfit, formatShape, shapeMisfit, wholeLabel } from '../fit.ts';
 import type { NpyArray } from './npy.ts';
 
 /** Writes one row's target to `data` from `start`. */
@@ -39,7 +39,7 @@ export function classLabels(
       throw new BedsideError('E_DATA', `${where}: a label is not a whole number from 0`);
     }
     highest = Math.max(highest, label);
-    labels[i] = label;
+    labels[i] = wholeLabel(label, where);
   }
   if (highest >= network.classes && !network.contract?.classMap)
     throw classMisfit(network, `label ${highest}`, name);

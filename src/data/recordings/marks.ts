@@ -76,17 +76,24 @@ export function rhythmWindows(
   readonly mixed: number;
 } {
   const windows: Peak[] = [];
+  const changes = changesOf(rhythms);
   let [before, within, mixed, next] = [0, 0, 0, 0];
   let rhythm: string | undefined;
   for (const { frame, annotation } of windowsAfterEachOther(frames, length, step, 0)) {
     const end = Math.round(annotation * step + length);
-    for (; (rhythms[next]?.frame ?? frames) <= frame; next++) rhythm = rhythms[next]?.rhythm;
-    if ((rhythms[next]?.frame ?? frames) < end) mixed++;
+    for (; (changes[next]?.frame ?? frames) <= frame; next++) rhythm = changes[next]?.rhythm;
+    if ((changes[next]?.frame ?? frames) < end) mixed++;
     else if (rhythm !== undefined) windows.push({ frame, label: names.indexOf(rhythm), annotation });
     else if (next === 0) before++;
     else within++;
   }
   return { windows, outside: { before, within }, mixed };
+}
+
+/** Those at which the rhythm is another: scorers repeat it, for each epoch of a night. Of one frame the last counts. */
+function changesOf(rhythms: readonly RhythmChange[]): readonly RhythmChange[] {
+  const last = rhythms.filter(({ frame }, i) => rhythms[i + 1]?.frame !== frame);
+  return last.filter(({ rhythm }, i) => i === 0 || last[i - 1]?.rhythm !== rhythm);
 }
 
 /**

@@ -12,9 +12,9 @@ import { PassedOverCount } from '../passed-over.ts';
 import { BEAT_CLASSES } from '../synthetic/ecg-beats.ts';
 import { listRecords } from '../wfdb/folder.ts';
 import { readMarks } from '../wfdb/marks.ts';
-import { openRecord, readSignal } from '../wfdb/segments.ts';
-import { millivoltsOf } from '../wfdb/signals.ts';
+import { leadGuess, openRecord, readSignal } from '../wfdb/segments.ts';
 import { BEAT_SYMBOL_CLASSES, type MarkedEpisode, type Marks, type Peak, SYMBOLS } from './marks.ts';
+import { millivoltsOf, unitGuess } from './units.ts';
 
 /** A beat that was annotated. */
 export interface AnnotatedBeat {
@@ -124,7 +124,7 @@ async function ofWfdb(path: string): Promise<Recording> {
       name: lead,
       rate,
       samples: await readSignal(folder, record, lead),
-      remarks: [],
+      remarks: tellGuess(name, lead, leadGuess(record, lead)),
     }),
     beats: annotatedBeats(marks?.peaks ?? []),
     flutter: marks?.flutter ?? [],
@@ -141,7 +141,9 @@ async function ofEdf(path: string): Promise<Recording> {
     );
     const rate = fastest / (header.recordSeconds || 1);
     const annotations: EdfAnnotation[] = [];
-    await reader.runs((found) => annotations.push(...found));
+    await reader.runs((found) => {
+      for (const one of found) annotations.push(one);
+    });
     const peaks = annotations.flatMap(({ time, text }) => {
       const symbol = SYMBOLS.indexOf(text);
       return symbol < 0 ? [] : [{ frame: Math.round(time * rate), symbol }];
@@ -179,6 +181,10 @@ function annotatedBeats(peaks: readonly Pick<Peak, 'frame' | 'symbol'>[]): Annot
   return beats.sort((a, b) => a.sample - b.sample);
 }
 
+function tellGuess(name: string, lead: string, guess: string | undefined): string[] {
+  return guess === undefined ? [] : [`${lead} of ${name} is ${guess}`];
+}
+
 async function readEdfLead(path: string, lead: string, name: string): Promise<RecordedLead> {
   const { reader, close } = await openEdf(path);
   try {
@@ -206,10 +212,7 @@ async function readEdfLead(path: string, lead: string, name: string): Promise<Re
       for (let i = 0; i < own.length && start + i < length; i++)
         samples[start + i] = (own[i] as number) * (factor ?? 1);
     }
-    const remarks = [
-      ...reader.remarks,
-      ...(factor === undefined ? [`${lead} of ${name} is in '${unit}', which was taken for millivolts`] : []),
-    ];
+    const remarks = [...reader.remarks, ...tellGuess(name, lead, unitGuess(unit))];
     return { name: lead, rate, samples, remarks };
   } finally {
     await close();

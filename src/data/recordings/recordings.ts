@@ -11,7 +11,7 @@ import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
 import { type Labelling, labellingOf, tellLabelling } from './labelling.ts';
 import { type Peak, rhythmsAt, rhythmWindows, windowsAfterEachOther } from './marks.ts';
 import { type ListedRecord, listedRecords } from './record-patients.ts';
-import { type LeadFacts, leadCounts, leadRemarks, rateRemarks } from './remarks.ts';
+import { guessRemarks, type LeadFacts, leadCounts, leadRemarks, rateRemarks } from './remarks.ts';
 import type { Lead, MarkedRecord, RecordSource } from './source.ts';
 import { type SignalTarget, signalTarget, writeWindows } from './steps.ts';
 
@@ -88,6 +88,7 @@ export async function readRecordings(source: RecordSource, options: DatasetOptio
       ...remarks,
       ...target.remarks,
       ...leadRemarks(leads, target),
+      ...guessRemarks(leads),
       ...rateRemarks(leads, windows.rate, options.rate === undefined),
       ...labelRemarks,
       ...absentClasses(all, classNames, options.classFilter, path),

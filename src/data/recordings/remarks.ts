@@ -41,6 +41,17 @@ export function leadRemarks(leads: LeadFacts, { leads: wanted }: SignalTarget): 
   });
 }
 
+/** Says which leads have values whose unit or gain was guessed. */
+export function guessRemarks(leads: LeadFacts): string[] {
+  const records = new Map<string, string[]>();
+  for (const { name, record, guess } of leads.flat()) {
+    if (guess === undefined) continue;
+    const told = `values of ${name} are ${guess}`;
+    records.set(told, [...(records.get(told) ?? []), record]);
+  }
+  return [...records].map(([told, own]) => `${told}: ${few(own)}`);
+}
+
 /** Says which records were resampled, and whether the rate that they were brought to is known or assumed. */
 export function rateRemarks(all: LeadFacts, rate: number, isAssumed: boolean): string[] {
   const leads = all.map((own) => must(own[0], 'a lead'));

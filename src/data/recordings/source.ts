@@ -18,6 +18,8 @@ export interface Lead {
   readonly name: string;
   /** Whether it is another than the one that is looked for, as the record has none. */
   readonly isFallback: boolean;
+  /** What was guessed about its values: `in 'NU', which was taken for millivolts`; undefined where nothing was. */
+  readonly guess?: string | undefined;
   /** In the network's units (millivolts unless said), one a frame; missing ones are NaN. */
   readonly signal: Float64Array;
 }

@@ -192,3 +192,11 @@ it.each([
   await rowWriter(head, to, 'x')(Float32Array.from([1, 2, 3, 4]), 0, samples, 0);
   expect([...samples]).toEqual([1, 2, 3, 4]);
 });
+
+it('refuses lists of means and deviations that are not one for each lead', () => {
+  const leads = ['MLII', 'V1', 'V5'];
+  const normalisation = { kind: 'fixed', mean: [1, 2], deviation: 1 } as const;
+  expect(() => signalTarget([3, 8], { leads, normalisation })).toThrow(
+    'signal.normalisation.mean has 2 numbers, and the network reads 3 leads',
+  );
+});

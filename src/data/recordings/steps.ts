@@ -1,6 +1,6 @@
 // From windows of leads to a network's input by its contract: which leads, units, normalisation, leads first or last.
 // Without a contract: one lead in millivolts, less its mean, over its standard deviation.
-import { BedsideError } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
 import type { SignalContract } from '../contract/contract.ts';
 import { formatShape, shapeMisfit } from '../fit.ts';
 
@@ -40,6 +40,7 @@ export function signalTarget(
   const isOnly = axes.length === 1 && leads.length === 1;
   if (!isFirst && !isLast && !isOnly) throw misfit(sampleShape, axes, leads.length, contract, name);
   const layout = isLast && !isFirst ? 'leads-last' : 'leads-first';
+  assertEachLead(contract, leads.length);
   const length = isOnly || layout === 'leads-last' ? first : last;
   const isGuess = layout === 'leads-last' && contract.layout === undefined;
   const remarks = isGuess
@@ -69,6 +70,20 @@ function misfit(
       `name the ${few} leads that the network reads in a model.json beside it, as in ` +
       '{"signal": {"leads": ["MLII", ["V1", "V5"]]}}; bedside init writes a first one',
   });
+}
+
+/** @throws BedsideError E_CONTRACT unless lists of means and deviations have a number for each lead */
+function assertEachLead({ normalisation }: SignalContract, leads: number): void {
+  if (normalisation?.kind !== 'fixed') return;
+  for (const field of ['mean', 'deviation'] as const) {
+    const values = normalisation[field];
+    if (typeof values === 'number' || values.length === leads) continue;
+    throw new BedsideError(
+      'E_CONTRACT',
+      `signal.normalisation.${field} has ${values.length} numbers, and the network reads ${leads} leads`,
+      { hint: 'give one number for all leads, or one for each (docs/data.md)' },
+    );
+  }
 }
 
 function beforeOf({ window }: SignalContract, length: number): number | undefined {
@@ -126,7 +141,7 @@ function normalised(
     case 'fixed': {
       const { mean, deviation } = normalisation;
       const of = (values: number | readonly number[], lead: number): number =>
-        typeof values === 'number' ? values : (values[lead] ?? values[0] ?? 0);
+        typeof values === 'number' ? values : must(values[lead], 'a number for each lead');
       return windows.map((window, lead) => window.map((v) => (v - of(mean, lead)) / of(deviation, lead)));
     }
     case 'z-score': {

@@ -34,14 +34,13 @@ export interface MadeEdf {
   readonly recording?: string;
   /** What the header says of the number of data records. */
   readonly saidRecords?: number;
+  /** Bytes of the annotation signal in each data record; 120 unless said. */
+  readonly noteBytes?: number;
 }
-
-/** Bytes of the annotation signal in each data record. */
-const NOTES = 120;
 
 /** The bytes of a file. */
 export function edfFile({ bits = 16, recordSeconds = 1, ...made }: MadeEdf): Uint8Array {
-  const { signals, annotations, onsets, patient = 'X X X X', firstOnset = 0 } = made;
+  const { signals, annotations, onsets, patient = 'X X X X', firstOnset = 0, noteBytes = 120 } = made;
   const size = bits / 8;
   const isPlus = annotations !== undefined || onsets !== undefined;
   const first = signals[0];
@@ -52,7 +51,7 @@ export function edfFile({ bits = 16, recordSeconds = 1, ...made }: MadeEdf): Uin
         {
           label: `${bits === 16 ? 'EDF' : 'BDF'} Annotations`,
           unit: '',
-          perRecord: NOTES / size,
+          perRecord: noteBytes / size,
           samples: [],
         },
       ]
@@ -96,7 +95,7 @@ export function edfFile({ bits = 16, recordSeconds = 1, ...made }: MadeEdf): Uin
     const next = onsets?.[record + 1] ?? time + recordSeconds;
     const isOwn = (one: MadeAnnotation): boolean =>
       (one.time >= time || record === 0) && (one.time < next || record === records - 1);
-    parts.push(notesOf(time, (annotations ?? []).filter(isOwn)));
+    parts.push(notesOf(time, (annotations ?? []).filter(isOwn), noteBytes));
   }
   return Buffer.concat(parts);
 }
@@ -119,13 +118,13 @@ function samplesOf(
   return bytes;
 }
 
-function notesOf(time: number, annotations: readonly MadeAnnotation[]): Uint8Array {
+function notesOf(time: number, annotations: readonly MadeAnnotation[], room: number): Uint8Array {
   const signed = (value: number): string => `${value < 0 ? '' : '+'}${value}`;
   const lists = annotations.map(
     ({ time: at, seconds, text }) =>
       `${signed(at)}${seconds === undefined ? '' : `\x15${seconds}`}\x14${text}\x14\0`,
   );
   const bytes = Buffer.from([`${signed(time)}\x14\x14\0`, ...lists].join(''), 'utf8');
-  if (bytes.length > NOTES) throw new Error(`a data record has too many annotations: ${bytes.length} bytes`);
-  return Buffer.concat([bytes, Buffer.alloc(NOTES - bytes.length)]);
+  if (bytes.length > room) throw new Error(`a data record has too many annotations: ${bytes.length} bytes`);
+  return Buffer.concat([bytes, Buffer.alloc(room - bytes.length)]);
 }

@@ -46,6 +46,7 @@ const NUM = 60;
 const SUB = 61;
 const CHN = 62;
 const AUX = 63;
+const LATIN1 = new TextDecoder('latin1');
 
 /**
  * Reads all annotations up to the end mark.
@@ -89,7 +90,7 @@ export function parseAnnotations(bytes: Uint8Array, name: string): WfdbAnnotatio
       else if (kind === AUX) {
         if (at + value > bytes.length)
           throw wrong(name, `the text of annotation ${annotations.length + 1} is cut off`);
-        aux = new TextDecoder('latin1').decode(bytes.subarray(at, at + value)).replace(/\0+$/, '');
+        aux = LATIN1.decode(bytes.subarray(at, at + value)).replace(/\0+$/, '');
         at += value + (value & 1);
       }
     }

@@ -5,15 +5,13 @@ import { BedsideError, messageOf } from '../../util/index.ts';
 import { readFileChecked, readTextChecked } from '../../util/internal.ts';
 import { isHidden } from '../hidden.ts';
 import type { PassedOverCount } from '../passed-over.ts';
-import { parseWfdbHeader } from './header.ts';
+import { parseWfdbHeader, saysSegments } from './header.ts';
 
 const HEADER = '.hea';
 /** The list of records that a folder may have. */
 export const RECORD_LIST = 'RECORDS';
 /** Folders of patients, studies and years below a folder of records. */
 const MOST_DEPTH = 8;
-/** First line of a header whose record has segments. */
-const SEGMENTED = /^(?:\s*#.*\r?\n|\s*\r?\n)*\s*[^\s/\\]+\/\d+\s/;
 
 /** The names of the records in a folder, sorted. */
 export function recordNames(files: readonly string[]): string[] {
@@ -127,7 +125,7 @@ async function segmentsAmong(folder: string, names: readonly string[]): Promise<
   for (const name of names) {
     const bytes = await readFileChecked(join(folder, `${name}${HEADER}`), 'header', { maxBytes: 2 ** 20 });
     const text = Buffer.from(bytes).toString('latin1');
-    if (!SEGMENTED.test(text)) continue;
+    if (!saysSegments(text)) continue;
     for (const { record } of parseWfdbHeader(text, name).segments ?? [])
       if (record !== undefined) segments.add(posix.join(posix.dirname(name), record));
   }

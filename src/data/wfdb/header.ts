@@ -10,8 +10,10 @@ export interface WfdbSignal {
   readonly skew: number;
   /** Bytes before the first sample of the file. */
   readonly offset: number;
-  /** ADC units per physical unit. */
+  /** ADC units per physical unit; 200 where the header has none. */
   readonly gain: number;
+  /** Whether the header says the gain. */
+  readonly hasGain: boolean;
   /** The sample value of 0 physical units; the ADC zero unless the header says otherwise. */
   readonly baseline: number;
   /** The sample before the first, for formats of differences. */
@@ -41,8 +43,10 @@ export interface WfdbHeader {
 
 const DEFAULT_RATE = 250;
 const DEFAULT_GAIN = 200;
-const NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
+// Each digit has one place in it: a long number that ends wrongly is refused at once.
+const NUMBER = String.raw`[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?`;
 const RECORD = /^(?<record>\S+?)(?:\/(?<segments>\d+))?\s+(?<signals>\d+)(?:\s+(?<rest>.*))?$/;
+const SEGMENTED = /^\s*[^\s/\\]+\/\d+\s/;
 const SEGMENT = /^(?<record>\S+)\s+(?<frames>\d+)$/;
 const RATE = new RegExp(`^(?<rate>${NUMBER})(?:/${NUMBER}(?:\\(${NUMBER}\\))?)?$`);
 const FORMAT = /^(?<format>\d+)(?:x(?<perFrame>\d+))?(?::(?<skew>\d+))?(?:\+(?<offset>\d+))?$/;
@@ -54,12 +58,12 @@ const GAIN = new RegExp(`^(?<gain>${NUMBER})(?:\\((?<baseline>[+-]?\\d+)\\))?(?:
  * @throws BedsideError E_DATA
  */
 export function parseWfdbHeader(text: string, name: string): WfdbHeader {
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.trimStart().startsWith('#'));
+  const lines = recordLines(text);
   const first = RECORD.exec((lines[0] ?? '').trim())?.groups;
   if (!first?.record) throw wrong(name, tellFirstLine(lines[0]));
   const [rateText, framesText] = (first.rest ?? '').split(/\s+/);
   const rate = rateText ? Number(RATE.exec(rateText)?.groups?.rate) : DEFAULT_RATE;
-  if (!(rate > 0)) throw wrong(name, 'its sampling rate is not a positive number');
+  if (!(rate > 0 && Number.isFinite(rate))) throw wrong(name, 'its sampling rate is not a positive number');
   const frames = framesText ? Number(framesText) : 0;
   if (!Number.isSafeInteger(frames) || frames < 0)
     throw wrong(name, 'its number of samples is not a whole number');
@@ -76,6 +80,16 @@ export function parseWfdbHeader(text: string, name: string): WfdbHeader {
   if (lines.length - 1 < count) throw wrong(name, `expected ${count} signal lines, got ${lines.length - 1}`);
   const signals = lines.slice(1, count + 1).map((line, i) => parseSignal(line.trim(), i, name));
   return { record, rate, frames: frames === 0 ? undefined : frames, signals };
+}
+
+/** The lines of a header that say something: neither empty nor comments. */
+function recordLines(text: string): string[] {
+  return text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.trimStart().startsWith('#'));
+}
+
+/** Whether a header is that of a record of several segments, by its first line. */
+export function saysSegments(text: string): boolean {
+  return SEGMENTED.test(recordLines(text)[0] ?? '');
 }
 
 /** What is wrong with a first line. */
@@ -115,6 +129,7 @@ function parseSignal(line: string, index: number, name: string): WfdbSignal {
   const zero = Number(zeroText ?? 0);
   if (!gain || !Number.isInteger(zero)) throw wrong(name, `${what}: its gain or ADC zero is not a number`);
   const perUnit = Number(gain.gain);
+  if (!Number.isFinite(perUnit)) throw wrong(name, `${what}: its gain is too large a number`);
   const initial = Number(initialText ?? zero);
   return {
     file,
@@ -123,6 +138,7 @@ function parseSignal(line: string, index: number, name: string): WfdbSignal {
     skew: Number(format.skew ?? 0),
     offset: Number(format.offset ?? 0),
     gain: perUnit === 0 ? DEFAULT_GAIN : perUnit,
+    hasGain: perUnit !== 0,
     baseline: gain.baseline === undefined ? zero : Number(gain.baseline),
     initial: Number.isInteger(initial) ? initial : zero,
     units: gain.units ?? 'mV',

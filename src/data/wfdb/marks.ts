@@ -51,7 +51,9 @@ async function readFile(
   const peaks: Peak[] = [];
   const rhythms: RhythmChange[] = [];
   const flutter: { from: number; to: number }[] = [];
-  for (const [annotation, { time, symbol, aux }] of annotations.entries()) {
+  // An interval may lead back: annotations that were added later stand behind.
+  const inTime = [...annotations.entries()].sort(([, a], [, b]) => a.time - b.time);
+  for (const [annotation, { time, symbol, aux }] of inTime) {
     const frame = Math.round(time * framesPerTick);
     const label = BEAT_SYMBOLS.findIndex((symbols) => symbols.includes(symbol));
     if (label >= 0) peaks.push({ frame, label, annotation, symbol: SYMBOLS.indexOf(symbol) });

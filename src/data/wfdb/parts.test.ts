@@ -1,7 +1,7 @@
 // Headers, signals and annotations from bytes made by hand after the WFDB Application Guide.
 import { describe, expect, it } from 'vitest';
 import { annotationResolution, parseAnnotations } from './annotations.ts';
-import { parseWfdbHeader } from './header.ts';
+import { parseWfdbHeader, saysSegments } from './header.ts';
 import { decodeSignal } from './signals.ts';
 
 describe('parseWfdbHeader', () => {
@@ -18,6 +18,7 @@ describe('parseWfdbHeader', () => {
       skew: 0,
       offset: 0,
       gain: 200,
+      hasGain: true,
       baseline: 1024,
       initial: 995,
       units: 'mV',
@@ -54,7 +55,17 @@ describe('parseWfdbHeader', () => {
     expect(header.signals[1]).toMatchObject({ gain: 200, baseline: 7 });
   });
 
+  it('takes no longer for long numbers and many blank lines than for others', () => {
+    const began = performance.now();
+    expect(() => parseWfdbHeader(`r 1\nr.dat 16 ${'1'.repeat(200_000)}x\n`, 'r')).toThrow(/not a number/);
+    expect(saysSegments(`${'\n'.repeat(50_000)}r 1 360\n`)).toBe(false);
+    expect(saysSegments(`${'\n'.repeat(50_000)}r/2 1 360\n`)).toBe(true);
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+
   it.each([
+    ['r 1\nr.dat 16 1e999', /gain is too large/],
+    ['r 1 1e999\nr.dat 16', /sampling rate/],
     ['', /record line/],
     ['r/3 2 360\ns 100', /expected 3 segment lines, got 1/],
     ['r/1 2 360\ns x', /segment line 1/],

@@ -1,10 +1,11 @@
 // Records of other sampling rates and leads than the network's: brought to its rate, and said; what is passed over is counted.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DatasetOptions } from '../dataset.ts';
 import { openDataset } from '../open-dataset.ts';
+import { openRecording } from '../recordings/open-recording.ts';
 import { writeRecord } from '../test-support/wfdb-record.ts';
 
 const OPTIONS: DatasetOptions = { sampleShape: [1, 256], classes: 5, split: 'all', seed: 1 };
@@ -48,6 +49,37 @@ async function folderOf(name: string, records: Record<string, ReturnType<typeof 
   for (const [record, what] of Object.entries(records)) await writeRecord(folder, record, what);
   return folder;
 }
+
+describe('values of records', () => {
+  it('are in millivolts, and what was guessed about them is said', async () => {
+    const folder = await folderOf('units', { a: recordOf(360), b: recordOf(360), c: recordOf(360) });
+    for (const [name, gain] of [
+      ['a', '4000/NU'],
+      ['b', '0'],
+    ] as const) {
+      const header = await readFile(join(folder, `${name}.hea`), 'utf8');
+      await writeFile(join(folder, `${name}.hea`), header.replace('4000/mV', gain));
+    }
+    const { remarks } = await openDataset(folder, OPTIONS);
+    expect(remarks).toContain("values of MLII are in 'NU', which was taken for millivolts: a");
+    expect(remarks).toContain('values of MLII are without a gain: 200 steps a millivolt were taken: b');
+    const { read } = await openRecording(join(folder, 'a'));
+    expect((await read('MLII')).remarks).toEqual(["MLII of a is in 'NU', which was taken for millivolts"]);
+  });
+
+  it('are cut in time order, also where annotations were added behind the others', async () => {
+    const folder = await folderOf('order', { a: recordOf(360) });
+    const at = (interval: number, code: number) => [
+      59 << 10,
+      (interval >>> 16) & 0xffff,
+      interval & 0xffff,
+      code << 10,
+    ];
+    const words = [...at(3000, 5), ...at(-2500, 1), ...at(400, 1), ...at(400, 1), 0];
+    await writeFile(join(folder, 'a.atr'), new Uint8Array(Uint16Array.from(words).buffer));
+    expect([...(await openDataset(folder, { ...OPTIONS, split: 'local' })).labels!]).toEqual([0, 0, 0]);
+  });
+});
 
 describe('records of another rate', () => {
   it.each([128, 250, 500, 1000])('%d Hz give the windows of 360 Hz', async (rate) => {

@@ -2,7 +2,7 @@
 import { BedsideError, must } from '../../util/index.ts';
 import { chooseLeads, type Lead } from '../recordings/source.ts';
 import { type SignalTarget, unitFactor } from '../recordings/steps.ts';
-import { nameOf, openRecord, readSignal, type WfdbRecord } from './segments.ts';
+import { leadGuess, nameOf, openRecord, readSignal, type WfdbRecord } from './segments.ts';
 import { stepsPerMillivolt } from './signals.ts';
 
 /**
@@ -29,6 +29,7 @@ export async function readLeads(
       rate: record.rate,
       name: lead,
       isFallback: lead !== wanted[i]?.[0],
+      guess: leadGuess(record, lead),
       signal: factor === 1 ? signal : signal.map((value) => value * factor),
     });
   }

@@ -4,7 +4,7 @@ import { BedsideError } from '../../util/index.ts';
 import { availableMemory, readFileChecked } from '../../util/internal.ts';
 import { isWfdbFormat } from './formats.ts';
 import { parseWfdbHeader, type WfdbHeader, type WfdbSignal } from './header.ts';
-import { decodeSignal, formatOf } from './signals.ts';
+import { decodeSignal, formatOf, guessOf } from './signals.ts';
 
 /** A record's headers, read; no signal is in memory yet. */
 export interface WfdbRecord {
@@ -90,6 +90,16 @@ export async function readSignal(folder: string, record: WfdbRecord, lead: strin
 function emptySignal({ frames = 0, name }: WfdbRecord): Float64Array {
   if (frames * 8 > availableMemory()) throw malformed(name, `memory does not hold its ${frames} samples`);
   return new Float64Array(frames).fill(Number.NaN);
+}
+
+/** What is guessed about a lead's values, in the first part where anything is; undefined where headers say it all. */
+export function leadGuess({ parts }: WfdbRecord, lead: string): string | undefined {
+  for (const { header } of parts) {
+    const signal = header.signals.find((one) => nameOf(one) === lead && one.file !== '~');
+    const guess = signal && guessOf(signal);
+    if (guess !== undefined) return guess;
+  }
+  return undefined;
 }
 
 /** A signal's name, as tables have it. */

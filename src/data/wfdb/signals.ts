@@ -1,10 +1,8 @@
 // WFDB signal files (signal(5) of the WFDB Application Guide): interleaved samples to physical units.
 import { BedsideError } from '../../util/index.ts';
+import { millivoltsOf, unitGuess } from '../recordings/units.ts';
 import { isWfdbFormat, SAMPLE_FORMATS, type SampleFormat, unreadFormat } from './formats.ts';
 import type { WfdbHeader, WfdbSignal } from './header.ts';
-
-// Physical units in millivolts; values in any other unit stay as they are.
-const MILLIVOLTS: Readonly<Record<string, number>> = { mV: 1, V: 1000, uV: 1e-3, µV: 1e-3, μV: 1e-3 };
 
 /**
  * Frames of a record: what its header says, else what its first signal file holds.
@@ -55,14 +53,14 @@ export function decodeSignal(header: WfdbHeader, signal: WfdbSignal, content: Ui
   return result;
 }
 
-/** What a unit of voltage is in millivolts; undefined for any other unit. */
-export function millivoltsOf(unit: string): number | undefined {
-  return Object.hasOwn(MILLIVOLTS, unit) ? MILLIVOLTS[unit] : undefined;
-}
-
 /** Steps of the converter in a millivolt, or in the signal's own unit where that is no voltage. */
 export function stepsPerMillivolt({ gain, units }: WfdbSignal): number {
   return gain / (millivoltsOf(units) ?? 1);
+}
+
+/** What is guessed about a signal's values; undefined where its header says it all. */
+export function guessOf({ units, gain, hasGain }: WfdbSignal): string | undefined {
+  return hasGain ? unitGuess(units) : `without a gain: ${gain} steps a millivolt were taken`;
 }
 
 /** How a signal's samples are stored. @throws BedsideError E_DATA for a format that is not read */
