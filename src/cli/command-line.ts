@@ -9,8 +9,10 @@ export const EXIT = { success: 0, failure: 1, usage: 2, interrupted: 130 } as co
 /** Examples below a command's help. */
 export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
   const width = largest(lines.map(([command]) => command.length));
-  const one = ([command, what]: readonly [string, string]): string =>
-    width > 70 ? `  # ${what}\n  ${command}` : `  ${command.padEnd(width)}  # ${what}`;
+  const one = ([command, what]: readonly [string, string]): string => {
+    if (what === '') return `  ${command}`;
+    return width > 70 ? `  # ${what}\n  ${command}` : `  ${command.padEnd(width)}  # ${what}`;
+  };
   return `\nExamples:\n${lines.map(one).join('\n')}`;
 }
 

@@ -50,3 +50,8 @@ function scaled(value: number, base: number, units: readonly string[]): string {
   const digits = unit === 0 ? String(Math.round(rest)) : threeDigits(rest);
   return `${digits} ${units[unit]}`;
 }
+
+/** `1 record`, `3 records`. */
+export function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

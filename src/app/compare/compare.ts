@@ -3,7 +3,7 @@ import type { Model } from '../../onnx/index.ts';
 import { compareCriteria } from '../../prune/index.ts';
 import type { CalibrationDraw, CriterionChoice, FinishedNetwork } from '../../prune/internal.ts';
 import { renderReport } from '../../report/index.ts';
-import { assertWritable, BedsideError, writeFileAtomic } from '../../util/index.ts';
+import { assertWritable, BedsideError, counted, writeFileAtomic } from '../../util/index.ts';
 import type { Network, NetworkSource } from '../network/network.ts';
 import { networkForData } from '../network/task.ts';
 import { type EngineOptions, runSettings } from '../options.ts';
@@ -68,7 +68,7 @@ export async function compare(
   const { sets, draws, sources } = await loadSets(network, options, journal);
   journal.note(
     `scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}: ` +
-      `${criteria.length} criteria, ${ratios.length} ratios, ${draws.length === 1 ? '1 draw' : `${draws.length} draws`}`,
+      `${criteria.length} criteria, ${counted(ratios.length, 'ratio')}, ${counted(draws.length, 'draw')}`,
   );
   const unrepaired = unrepairedNote(criteria, repair);
   if (unrepaired !== undefined) journal.note(unrepaired);

@@ -15,7 +15,7 @@ import {
   splitInTwo,
 } from '../../data/internal.ts';
 import type { Classifier } from '../../evaluate/internal.ts';
-import { BedsideError, must } from '../../util/index.ts';
+import { BedsideError, counted, must } from '../../util/index.ts';
 import { contractForData } from '../network/contract.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from '../options.ts';
 import type { Journal } from '../reporter.ts';
@@ -290,9 +290,7 @@ function remarkRead(
   for (const entry of passedOver) journal.skip(entry);
   for (const remark of remarks) journal.remark(remark);
   if (rate === undefined || leads === undefined) return;
-  const told = Object.entries(leads).map(
-    ([lead, count]) => `${lead} (${count} ${count === 1 ? 'record' : 'records'})`,
-  );
+  const told = Object.entries(leads).map(([lead, count]) => `${lead} (${counted(count, 'record')})`);
   journal.note(`lead ${told.join(', ')}, ${rate} samples a second`);
   journal.signals({ rate, leads });
 }

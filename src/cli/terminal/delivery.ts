@@ -1,5 +1,6 @@
 // What became of results that are given back, for people.
 import type { DeliveryStates } from '../../app/interop/outlets.ts';
+import { counted } from '../../util/index.ts';
 
 type DeliveryState = NonNullable<DeliveryStates['fhir']>;
 
@@ -13,7 +14,7 @@ export function describeDeliveries({ fhir, hl7 }: DeliveryStates): string[] {
 
 function describe(form: string, where: string, { delivered, waiting, refused }: DeliveryState): string {
   const parts = [
-    `${delivered} result${delivered === 1 ? '' : 's'} delivered`,
+    `${counted(delivered, 'result')} delivered`,
     ...(waiting > 0 ? [`${waiting} wait in the queue for the next run`] : []),
     ...(refused > 0 ? [`${refused} refused by the ${where}, in the folder 'refused' of the queue`] : []),
   ];

@@ -1,6 +1,6 @@
 // The rows of a report as series for charts and tables: one series per criterion, with and without repair.
 
-import { largest, MEASURE_WORDS, smallest } from '../../util/index.ts';
+import { counted, largest, MEASURE_WORDS, smallest } from '../../util/index.ts';
 import type { ReportData, ReportRow, SourceRow } from './report-data.ts';
 
 /** Accuracy or balanced accuracy. */
@@ -73,7 +73,7 @@ export function seedsText(rows: readonly ReportRow[]): string | undefined {
   const counts = rows.flatMap((row) => row.seeds ?? []);
   if (counts.length === 0) return undefined;
   const [least, most] = [smallest(counts), largest(counts)];
-  return `${least === most ? '' : `${least} to `}${most} ${most === 1 ? 'seed' : 'seeds'}`;
+  return `${least === most ? '' : `${least} to `}${counted(most, 'seed')}`;
 }
 
 /** Whether accuracy and balanced accuracy differ enough to show both. */

@@ -1,6 +1,6 @@
 // Found beats as text.
 import type { DetectedRecord, DetectResult } from '../../../app/detect/detect.ts';
-import { formatSeconds, plainLine } from '../../../util/index.ts';
+import { counted, formatSeconds, plainLine } from '../../../util/index.ts';
 import { table } from '../../terminal/tables.ts';
 
 /** A table of recordings, with gross and average figures where several were compared. */
@@ -38,9 +38,7 @@ export function describeDetected({ records, gross, average, learning }: DetectRe
 function troubles({ name, signal }: DetectedRecord): string[] {
   const parts = (['missing', 'flat', 'saturated'] as const).flatMap((what) => {
     const times = signal.times[what];
-    return times > 0
-      ? [`${formatSeconds(signal[what])} ${what} (${times} ${times === 1 ? 'time' : 'times'})`]
-      : [];
+    return times > 0 ? [`${formatSeconds(signal[what])} ${what} (${counted(times, 'time')})`] : [];
   });
   return parts.length > 0 ? [plainLine(`${name}: ${parts.join(', ')}; no beats are looked for there`)] : [];
 }

@@ -4,6 +4,7 @@ import type { EvaluateResult } from '../../../app/evaluate.ts';
 import { describePrior } from '../../../app/samples/class-prior.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import {
+  counted,
   formatCount,
   formatMeasure,
   formatPercent,
@@ -22,7 +23,7 @@ export function describeEvaluated(result: EvaluateResult, threads: number): stri
     ...(levels ? [plainLine(`${name}: ${describeLevels({ levels, variant, corrected })}`), ''] : []),
     ...describeMeasures(result),
     `time               ${formatSeconds(result.msPerSample / 1000)} a sample, ` +
-      `${threads} thread${threads === 1 ? '' : 's'}, batches of ${result.batch}`,
+      `${counted(threads, 'thread')}, batches of ${result.batch}`,
     `cost               ${formatCount(result.macs)} MACs a sample`,
     ...describeUncounted(result.uncounted),
     ...(result.recall.length > 0 || result.byLabel ? ['', indent(tableOf(result))] : []),

@@ -35,7 +35,7 @@ export function addInferOptions(command: Command): void {
       levelsOption,
       'certified',
     )
-    .option('--batch <n>', 'batch up to so many requests', count(1024))
+    .option('--batch <n>', 'compute up to so many requests as one batch; default 1', count(1024))
     .option(
       '--batch-window <s>',
       'how long the first request of a batch waits for others',

@@ -1,6 +1,6 @@
 // What `init` wrote, as text.
 import type { InitResult } from '../../../app/init/init.ts';
-import { plainLine } from '../../../util/index.ts';
+import { counted, plainLine } from '../../../util/index.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** The file, and each field with what it rests on. */
@@ -9,7 +9,7 @@ export function describeInit({ out, fields }: InitResult): string {
   const guesses = fields.filter(({ sure }) => sure === 'guess').length;
   return [
     plainLine(
-      `${out}: ${fields.length} fields, of which ${guesses} are guesses: correct them where they are wrong`,
+      `${out}: ${counted(fields.length, 'field')}, ${guesses} of them guessed: correct what is wrong`,
     ),
     '',
     indent(table(['field', 'value', 'sure', 'because'], rows)),

@@ -57,11 +57,13 @@ export function addSimulate(program: Command): void {
       '--record <trace>',
       "write the world and its requests under the first solver's plans to this file",
     )
-    .option(
-      '--solver <list>',
-      `of ${SIMULATED_SOLVERS.join(', ')}; exact-stale plans every ${STALE_SECONDS} s, static once`,
-      solvers,
-      DEFAULT_SIMULATED_SOLVERS,
+    .addOption(
+      new Option(
+        '--solver <list>',
+        `of ${SIMULATED_SOLVERS.join(', ')}; exact-stale plans every ${STALE_SECONDS} s, static once`,
+      )
+        .argParser(solvers)
+        .default(DEFAULT_SIMULATED_SOLVERS, DEFAULT_SIMULATED_SOLVERS.join()),
     )
     .option('--policy <file>', 'a policy of bedside train, as ONNX, instead of the shipped one')
     .option(
