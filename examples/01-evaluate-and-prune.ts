@@ -5,7 +5,7 @@ import { evaluate, generateEcg, loadNetwork, prune } from 'bedside';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-// Any ONNX classifier will do. This one tells five kinds of heartbeats apart, and knows generated ones only.
+// Any ONNX network for classes will do. This one tells five kinds of heartbeats apart, and knows generated ones only.
 const network = await loadNetwork(fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url)));
 
 // Samples in memory; `data: 'scans/'` would read a folder instead. A third of them ranks channels and repairs, the others measure.

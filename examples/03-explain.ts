@@ -8,7 +8,7 @@ import { compare, explain, generateEcg, loadNetwork } from 'bedside';
 
 const folder = process.argv[2] ?? (await mkdtemp(join(tmpdir(), 'bedside-explain-')));
 
-// Any ONNX classifier will do. This one tells five kinds of heartbeats apart, and knows generated ones only.
+// Any ONNX network for classes will do. This one tells five kinds of heartbeats apart, and knows generated ones only.
 const network = await loadNetwork(fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url)));
 
 // Samples in memory; `data: 'scans/'` would read a folder instead.

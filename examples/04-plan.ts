@@ -1,5 +1,5 @@
 // Plans one request: the level of every group of channels and the devices of every stage, on a fleet from a JSON file.
-// Run it with: npx tsx examples/04-plan.ts
+// Run it in the repository: npx tsx examples/04-plan.ts
 import { plan } from 'bedside';
 import { fleetFile, withSmallBundle } from './small-bundle.ts';
 

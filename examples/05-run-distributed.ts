@@ -1,5 +1,5 @@
 // Runs a network on two workers of this machine: a plan says which of them computes each stage.
-// Run it with: npx tsx examples/05-run-distributed.ts
+// Run it in the repository: npx tsx examples/05-run-distributed.ts
 import { Deployment, infer, LocalPool } from 'bedside';
 import { HEARTBEATS, withSmallBundle } from './small-bundle.ts';
 

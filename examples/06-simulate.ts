@@ -1,5 +1,5 @@
 // Compares planners in a simulated ward: links fade, other programs load the devices, and devices leave and return.
-// Run it with: npx tsx examples/06-simulate.ts
+// Run it in the repository: npx tsx examples/06-simulate.ts
 import { simulate } from 'bedside';
 import { withSmallBundle } from './small-bundle.ts';
 

@@ -1,5 +1,5 @@
 // A live ECG, packet by packet, through two workers of this machine: each beat is found and answered as it comes.
-// Run it with: npx tsx examples/08-stream.ts
+// Run it in the repository: npx tsx examples/08-stream.ts
 import { Readable } from 'node:stream';
 import { type StreamEvent, stream } from 'bedside';
 import { withSmallBundle } from './small-bundle.ts';

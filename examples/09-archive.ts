@@ -1,5 +1,5 @@
 // An image from an archive and back: Orthanc has a study, a bundle answers it, the report and a heat map are stored beside it.
-// Run it with: npx tsx examples/09-archive.ts (without Orthanc and its DICOMweb plug-in it says so and ends)
+// Run it in the repository: npx tsx examples/09-archive.ts (without Orthanc and its DICOMweb plug-in it says so and ends)
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
 // A record streamed as a monitor would send it: heartbeats are found and classified, and given back as FHIR files.
-// Run it with: npx tsx examples/10-stream-to-fhir.ts
+// Run it in the repository: npx tsx examples/10-stream-to-fhir.ts
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

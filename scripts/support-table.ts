@@ -195,55 +195,72 @@ export function supportTable(): string {
   return [
     '# Operators',
     '',
-    'This table says, for each ONNX operator that bedside understands, whether its output shapes are known, how relevance,',
-    'gradients and DeepLIFT multipliers cross it from its output to its inputs, and what happens to channels. `npm run',
-    'docs:operators` writes it from the rule tables.',
+    ...folded(
+      'This page is for researchers, and for whoever asks whether a network is understood. Its table says, for each ONNX ' +
+        'operator that bedside knows, whether its output shapes are known, how relevance, gradients and DeepLIFT ' +
+        'multipliers cross it from its output to its inputs, and what happens to channels. `npm run docs:operators` writes ' +
+        'the page from the rule tables.',
+    ),
     '',
     line(header),
     line(header.map(() => '---')),
     ...rows.map(line),
     '',
-    'Any other operator is carried through the model unchanged. `inspect`, `evaluate`, `pack` and criteria of weights or',
-    'activations work, and the channels that it reads are kept. An attribution that would have to cross it is refused, and',
-    'the error names the operator. Its shapes come from the engine, which runs the model once at two batch sizes. If the',
-    'engine cannot run the model, the model is refused, and the error names the operator. Where a cell says "refused", the',
-    'same holds for that operator.',
-    '',
-    'Multiply-accumulates are counted for Conv, ConvTranspose, Einsum, Gemm and MatMul, with constant or computed factors, for',
-    `GRU, LSTM and RNN, and for ${list(FURTHER_MACS)}. Of ONNX Runtime's own operators, ${list(CONTRIB_MACS)} are counted.`,
-    'The other standard operators have none: elementwise products and sums do not count. The exceptions are branches and loops',
-    'with multiplications in them, AffineGrid, Det, DFT and STFT. These, and operators of unknown domains, are named wherever',
-    'a count or a share is shown (`uncounted` under `--json`).',
-    '',
-    'Graphs that are made from a model of an operator set below 16 use set 16. Some operators changed in between, and are',
-    'rewritten, also inside subgraphs. A few cannot be rewritten and are refused by name: Scan of set 8, old Softmax over',
-    'several axes, batch normalisation of each position, Resize by scales that are not constant or that enlarge one axis and',
-    'shrink another, and functions of the model that use a changed operator. The changed operators and their sets are:',
-    `${Object.entries(CHANGES)
-      .map(([op, { changedIn }]) => `${op} (${changedIn.join(', ')})`)
-      .join(', ')}.`,
-    'Functions inside a file are written out when it is loaded. A call stays where its function holds branches or loops, or',
-    'where one of its operators has another form in the operator set of the model.',
-    'All other operators only gained element types, optional inputs, or attributes whose default keeps the old meaning.',
-    '',
-    'Recurrent layers are unrolled before a pass: one copy of their gates for each step, at most',
-    `${MOST_STEPS} steps in all layers together. Relevance follows Arras et al. (2017): in a product of a gate and a signal the signal`,
-    'takes all, and the epsilon rule holds in the maps to the gates. A recurrent layer is scored by its hidden states, summed',
-    'over all steps. Sequences with lengths of their own, coupled gates and rare activations are refused by name.',
-    '',
-    'Relevance starts at the score before a final Softmax or LogSoftmax. In a product, the factor that is a gate gets no',
-    'relevance. Gates are constants, then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant factors and',
-    'changes of shape. Between two gates of one kind, the first factor takes all. Attention follows AttnLRP (Achtibat et al.,',
-    'ICML 2024). Its rule for softmax is the one rule that does not conserve: the hidden bias of the decomposition keeps a',
-    'part, as biases of layers do. In DeepLIFT, completeness through LRN and a',
-    'Softmax inside the network only holds where no single input equals its reference.',
-    '',
-    'Some operators are made of others, and relevance, gradients and multipliers cross them by the rules of those:',
-    `${Object.entries(MADE_OF)
-      .map(([op, what]) => `${op} (${what})`)
-      .join(', ')}.`,
-    '',
+    ...notes().flatMap((note) => (note.startsWith('#') ? [note, ''] : [...folded(note), ''])),
   ].join('\n');
+}
+
+/** What holds of several operators: headings and paragraphs. */
+function notes(): string[] {
+  const changes = Object.entries(CHANGES).map(([op, { changedIn }]) => `${op} (${changedIn.join(', ')})`);
+  const made = Object.entries(MADE_OF).map(([op, what]) => `${op} (${what})`);
+  return [
+    '## Other operators',
+    'Any other operator is carried through the model unchanged. `inspect`, `evaluate`, `pack` and criteria of weights or ' +
+      'activations work, and the channels that it reads are kept. An attribution that would have to cross it is refused, ' +
+      'and the error names the operator. Its shapes come from the engine, which runs the model once at two batch sizes. ' +
+      'If the engine cannot run the model, the model is refused, and the error names the operator. Where a cell says ' +
+      '"refused", the same holds for that operator.',
+    '## Multiply-accumulates',
+    'They are counted for Conv, ConvTranspose, Einsum, Gemm and MatMul, with constant or computed factors, for GRU, LSTM ' +
+      `and RNN, and for ${list(FURTHER_MACS)}. Of ONNX Runtime's own operators, ${list(CONTRIB_MACS)} are counted.`,
+    'The other standard operators have none: elementwise products and sums do not count. The exceptions are branches and ' +
+      'loops with multiplications in them, AffineGrid, Det, DFT and STFT. These, and operators of unknown domains, are ' +
+      'named wherever a count or a share is shown (`uncounted` under `--json`).',
+    '## Operator sets',
+    'Graphs that are made from a model of an operator set below 16 use set 16. Some operators changed in between, and are ' +
+      'rewritten, also inside subgraphs. A few cannot be rewritten and are refused by name: Scan of set 8, old Softmax ' +
+      'over several axes, batch normalisation of each position, Resize by scales that are not constant or that enlarge ' +
+      'one axis and shrink another, and functions of the model that use a changed operator.',
+    `The changed operators and their sets are ${changes.join(', ')}. All other operators only gained element types, ` +
+      'optional inputs, or attributes whose default keeps the old meaning.',
+    'Functions inside a file are written out when it is loaded. A call stays where its function holds branches or loops, ' +
+      'or where one of its operators has another form in the operator set of the model.',
+    '## Relevance and derivatives',
+    'Recurrent layers are unrolled before a pass: one copy of their gates for each step, at most ' +
+      `${MOST_STEPS} steps in all layers together. Relevance follows Arras et al. (2017): in a product of a gate and a ` +
+      'signal the signal takes all, and the epsilon rule holds in the maps to the gates. A recurrent layer is scored by ' +
+      'its hidden states, summed over all steps. Sequences with lengths of their own, coupled gates and rare activations ' +
+      'are refused by name.',
+    'Relevance starts at the score before a final Softmax or LogSoftmax. In a product, the factor that is a gate gets no ' +
+      'relevance. Gates are constants, then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant ' +
+      'factors and changes of shape. Between two gates of one kind, the first factor takes all. Attention follows AttnLRP ' +
+      '(Achtibat et al., ICML 2024). Its rule for softmax is the one rule that does not conserve: the hidden bias of the ' +
+      'decomposition keeps a part, as biases of layers do. In DeepLIFT, completeness through LRN and a Softmax inside the ' +
+      'network only holds where no single input equals its reference.',
+    `Some operators are made of others, and relevance, gradients and multipliers cross them by the rules of those: ${made.join(', ')}.`,
+  ];
+}
+
+/** A paragraph in lines of at most 120 characters. */
+function folded(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > 120) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }
 
 /** Names in a row. */

@@ -51,7 +51,7 @@ export interface CutBundle {
 export function cutBundle(bundle: Bundle, manifest: Uint8Array): CutBundle {
   if (sha256Of(manifest) !== bundle.sha256) {
     throw new BedsideError('E_BUNDLE_HASH', `bundle ${bundle.dir} was replaced while it was read`, {
-      hint: 'ask again',
+      hint: 'open the bundle again',
     });
   }
   const { graph } = bundle.model;

@@ -13,8 +13,8 @@ import { isUnsplitNpz, readNpzDataset } from './npz/npz-dataset.ts';
 import { readWfdb } from './wfdb/source.ts';
 
 /**
- * Reads a dataset as the model reads it: an `.npz` file, a folder of WFDB records, a file or a folder of EDF, or a folder
- * of images.
+ * Reads a data set as the model reads it: an `.npz` file, recordings (WFDB, EDF, BDF, DICOM) or images (of any format that
+ * docs/data.md lists, DICOM and NIfTI among them), as one file or a folder, or a list of labels.
  * @throws BedsideError E_FILE for a path that cannot be read
  * @throws BedsideError E_DATA for a malformed dataset, a sample that is not finite, or a path that is none of the kinds
  * @throws BedsideError E_DATA_FIT when shape or classes do not fit the model; both sides are said

@@ -65,6 +65,7 @@ export interface ServeOptions extends DeploymentOptions, AccessOptions, AuditSet
   readonly log?: NodeJS.WritableStream | undefined;
 }
 
+/** The port that a gateway listens on unless told otherwise. */
 export const DEFAULT_PORT = 8500;
 /** Seconds until a worker of this machine whose process ended is started again. */
 const REVIVE_SECONDS = 5;

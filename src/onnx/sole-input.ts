@@ -10,7 +10,7 @@ export function soleInput(model: Model): string {
   const [input, ...others] = model.graph.inputs;
   if (!input || others.length > 0) {
     throw new BedsideError('E_UNSUPPORTED', `the model has ${model.graph.inputs.length} inputs, not one`, {
-      hint: 'bedside explains and prunes networks with a single input',
+      hint: 'load it with loadNetwork, which makes one input of several',
     });
   }
   return input.name;

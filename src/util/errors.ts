@@ -36,6 +36,7 @@ export const ERROR_CODES = [
   'E_INTERNAL', // a defect of bedside itself
 ] as const;
 
+/** The stable codes of errors; each one's meaning stands beside it in `ERROR_CODES`. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** An expected failure, told to the user as `message` (what, where) and `hint` (what to do). */

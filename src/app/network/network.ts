@@ -24,7 +24,7 @@ import {
 } from './contract.ts';
 import { computedForm, formRemarks, inOneForm, withOpenBatch } from './form.ts';
 
-/** A classifier with all the forms of it that use cases need. Built once, and handed on whole. */
+/** A network with all the forms of it that use cases need. Built once, and handed on whole. */
 export interface Network {
   /** The path of its file, or the name it was given; messages use it. */
   readonly name: string;
@@ -79,10 +79,10 @@ async function saidOf(network: Network, options: NetworkOptions): Promise<Networ
 }
 
 /**
- * Loads a classifier.
+ * Loads a network for any task: one label, several labels, values, masks or embeddings.
  * @param source the path of an ONNX file, or a model in memory
  * @param options `name` is how messages call a model in memory; that of a file is its path
- * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier;
+ * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED for inputs or outputs of another form;
  *   as `withEngineShapes` and `findContract`
  */
 export async function loadNetwork(

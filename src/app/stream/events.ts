@@ -66,6 +66,7 @@ export interface SignalEvent {
   readonly text: string;
 }
 
+/** What a stream reports: an answered beat, a beat without an answer, or a change of a signal. */
 export type StreamEvent = AnsweredBeat | UnansweredBeat | SignalEvent;
 
 /** Shares of the time from R peak to answer, in seconds; NaN without answers. */

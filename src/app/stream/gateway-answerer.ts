@@ -92,7 +92,9 @@ function scoredOf(answer: unknown, size: number): Scored {
   };
   const data = outputs?.[0]?.data;
   if (!Array.isArray(data) || data.length !== size || !data.every((value) => typeof value === 'number')) {
-    throw new BedsideError('E_FABRIC', 'the gateway answered without scores', { hint: 'check its version' });
+    throw new BedsideError('E_FABRIC', 'the gateway answered without scores', {
+      hint: 'run one version of bedside here and there',
+    });
   }
   const list = (value: unknown): string[] =>
     typeof value === 'string' && value !== '' ? value.split(',') : [];

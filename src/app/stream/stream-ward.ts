@@ -132,7 +132,7 @@ export class StreamWard {
       const name = names.get(bed) ?? this.#newName(bed);
       if (!names.has(bed) && names.size >= MOST_BEDS) {
         throw new BedsideError('E_DATA', `${source.spec} has more than ${MOST_BEDS} beds`, {
-          hint: 'name fewer',
+          hint: 'divide them among several sources or processes',
         });
       }
       const known = this.#sessions.get(name) ?? this.#newSession(name, source);

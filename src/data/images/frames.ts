@@ -73,7 +73,7 @@ export async function withFrames(
   }
   if (images.length === 0 && options.frame !== undefined) {
     throw new BedsideError('E_DATA', `${list.root} has no frame ${options.frame + 1}`, {
-      hint: 'ask for one that it has',
+      hint: 'ask for a frame that the file has',
     });
   }
   if (images.length === 0) {

@@ -147,7 +147,7 @@ function refusalOf(cause: unknown, { issuer, audience }: OidcOptions): BedsideEr
   }
   // The sender cannot mend that the provider's keys cannot be read.
   return new BedsideError('E_BUSY', `the keys of the provider cannot be read: ${messageOf(cause)}`, {
-    hint: 'try again; the operator looks at the address of --oidc-keys',
+    hint: 'try again; the operator checks the field keys in the file of --oidc',
     cause,
   });
 }

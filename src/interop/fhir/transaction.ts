@@ -79,7 +79,10 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** A relative reference to a patient, or one on another server. */
 const PATIENT = /^(https?:\/\/[^\s/?#@|]+(\/[^\s?#|]*)?\/)?Patient\/[A-Za-z0-9\-.]{1,64}$/;
 
-/** @throws BedsideError E_USAGE for a patient that is no reference to one */
+/**
+ * Checks that a text refers to a patient: `Patient/123`, or the same behind a server's address.
+ * @throws BedsideError E_USAGE if it does not
+ */
 export function assertPatient(patient: string): void {
   if (PATIENT.test(patient)) return;
   throw new BedsideError('E_USAGE', 'the patient is no reference of FHIR', {
@@ -90,5 +93,5 @@ export function assertPatient(patient: string): void {
 function assertResult({ id, patient }: Result): void {
   if (patient !== undefined) assertPatient(patient);
   if (!UUID.test(id))
-    throw new BedsideError('E_USAGE', 'the id of a result is no UUID', { hint: 'in lower case' });
+    throw new BedsideError('E_USAGE', 'the id of a result is no UUID', { hint: 'give a UUID in lower case' });
 }

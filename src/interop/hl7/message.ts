@@ -22,7 +22,10 @@ const LOCAL = '99BEDSIDE';
 /** An identifier with its assigning authority and type; separators but `^` and `&` would begin other fields. */
 const CX = /^[^\s|~\\^&][^|~\\\p{Cc}]{0,249}$/u;
 
-/** @throws BedsideError E_USAGE for what is no identifier of a patient */
+/**
+ * Checks that a text is an identifier of a patient as PID-3 has it: `123^^^HOSPITAL^MR`.
+ * @throws BedsideError E_USAGE if it is not
+ */
 export function assertPatientIdentifier(text: string): void {
   if (CX.test(text)) return;
   throw new BedsideError('E_USAGE', 'the patient is no identifier of HL7 v2', {

@@ -109,7 +109,9 @@ function samples(sink: SourceSink, { rate, format, gain }: RawFormat): Taker {
     end() {
       if (rest.length > 0) {
         sink.malformed(
-          new BedsideError('E_DATA', 'the input ends within a sample', { hint: 'check its format' }),
+          new BedsideError('E_DATA', 'the input ends within a sample', {
+            hint: 'check the format that --source names, such as stdin:360:s16:200',
+          }),
         );
       }
     },
