@@ -1,9 +1,11 @@
 // What a contract may be guessed from: the kind of data, names of labels, leads and rates of recordings, types of arrays.
+import { stat } from 'node:fs/promises';
 import { RegularFile } from '../util/internal.ts';
 import { zipPieces } from './archive/zip-pieces.ts';
 import { waveformFacts } from './dicom/recordings.ts';
 import { edfFacts } from './edf/source.ts';
 import { listImages } from './images/files.ts';
+import { isLabelList, readLabelList } from './labels/list.ts';
 import { partsOf } from './npz/names.ts';
 import { npyHeadOf } from './npz/npy-rows.ts';
 import { npzEntries } from './npz/npz.ts';
@@ -36,7 +38,7 @@ export async function dataFacts(path: string): Promise<DataFacts> {
   const kind = await kindOf(path);
   switch (kind) {
     case 'images':
-      return { kind, labels: (await listImages(path, 'all', new PassedOverCount())).classNames };
+      return { kind, labels: await imageLabels(path) };
     case 'wfdb':
       return { kind, labels: BEAT_CLASSES, ...(await signalsOf(path)) };
     case 'edf':
@@ -46,6 +48,17 @@ export async function dataFacts(path: string): Promise<DataFacts> {
     case 'npz':
       return { kind, array: await arrayOf(path) };
   }
+}
+
+/** Names of class folders, or of the labels of a list; undefined for a single file, and for labels that are numbers. */
+async function imageLabels(path: string): Promise<readonly string[] | undefined> {
+  if ((await stat(path)).isDirectory())
+    return (await listImages(path, 'all', new PassedOverCount())).classNames;
+  if (!isLabelList(path)) return undefined;
+  const { files, labelColumns } = await readLabelList(path);
+  if (labelColumns.length > 1) return labelColumns;
+  const names = [...new Set(files.flatMap(({ labels }) => labels.filter((label) => label !== '')))].sort();
+  return names.length === 0 || names.every((name) => /^\d+$/.test(name)) ? undefined : names;
 }
 
 async function signalsOf(path: string): Promise<Required<Pick<DataFacts, 'leads' | 'rates'>>> {

@@ -132,13 +132,18 @@ function membersOf(bytes: Uint8Array, name: string, { maxFiles, maxBytes }: Post
   for (const entry of all) {
     if (!isPlainPath(entry.name)) {
       throw new BedsideError('E_DATA', `${name} has a member whose name leads out of the archive`, {
-        hint: 'names are paths below the archive, without .. and without a drive',
+        hint: 'names are paths below the archive, without .. and without a drive, of at most 200 bytes a folder',
       });
     }
     // Whatever the case: some file systems make one file of both.
     const key = entry.name.toLowerCase();
-    if (seen.has(key)) throw new BedsideError('E_DATA', `${name} holds ${entry.name} twice`);
+    if (seen.has(key)) throw twice(name, entry.name);
     seen.add(key);
+  }
+  // A file cannot be the folder of another one.
+  for (const entry of all) {
+    const parts = entry.name.toLowerCase().split('/');
+    if (parts.some((_, i) => i > 0 && seen.has(parts.slice(0, i).join('/')))) throw twice(name, entry.name);
   }
   const entries = all.filter((entry) => !entry.name.split('/').some(isHidden));
   const total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
@@ -157,10 +162,21 @@ function membersOf(bytes: Uint8Array, name: string, { maxFiles, maxBytes }: Post
   return entries;
 }
 
+function twice(archive: string, member: string): BedsideError {
+  return new BedsideError(
+    'E_DATA',
+    `${archive} holds ${member} twice, as one file or as a file and a folder`,
+    {
+      hint: 'give every member a name of its own; capitals make no difference',
+    },
+  );
+}
+
 function isPlainPath(path: string): boolean {
   const parts = path.split('/');
   const isPlain = (part: string): boolean =>
-    part !== '' && part !== '.' && part !== '..' && part.length <= 200;
+    // File systems count bytes, of which a letter may have four.
+    part !== '' && part !== '.' && part !== '..' && Buffer.byteLength(part) <= 200;
   return (
     !/[\\:]/.test(path) &&
     plainLine(path) === path &&

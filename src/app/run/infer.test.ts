@@ -57,6 +57,7 @@ describe('infer', () => {
       lost: [],
     });
     expect(result.plan.levels).toEqual(unpruned());
+    await expect(infer(bundle, { data, pool, batch: 0 })).rejects.toMatchObject({ code: 'E_USAGE' });
     expect(result.devices.map(({ name }) => name)).toEqual(['worker-1', 'worker-2']);
     expect(phases).toEqual(['preparing', 'running']);
     expect(notes).toContain('2 workers are ready');

@@ -99,8 +99,14 @@ export async function infer(
   return await inferWith(measured, { ...rest, fleet }, journal);
 }
 
-/** @throws BedsideError E_USAGE for an option that would be ignored beside another one */
-function assertApplicable({ pool, fabric, workers, fleet, credentials, source }: InferOptions): void {
+/** @throws BedsideError E_USAGE for an option that would be ignored beside another one, or a batch of no samples */
+function assertApplicable(options: InferOptions): void {
+  const { pool, fabric, workers, fleet, credentials, source, batch } = options;
+  if (batch !== undefined && !(Number.isInteger(batch) && batch >= 1)) {
+    throw new BedsideError('E_USAGE', `\`batch\` must be a whole number from 1, got ${batch}`, {
+      hint: 'leave it out to run samples one by one',
+    });
+  }
   const refuse = (option: string, because: string, hint: string): never => {
     throw new BedsideError('E_USAGE', `the option \`${option}\` has no meaning: ${because}`, { hint });
   };
@@ -141,13 +147,13 @@ async function certifyFirst(bundle: Bundle, options: ReadyOptions, journal: Jour
     );
   }
   const { fleet } = LocalPool.of(bundle, options);
-  const { data, classes, records, skipBad, seed = 1, solver = 'policy' } = options;
-  const { deadline, accuracyFloor, privacy } = options;
+  const { seed = 1, solver = 'policy', deadline, accuracyFloor, privacy } = options;
   const proposals: ProposalOptions = {
     fleet,
     request: completeRequest({ deadline, accuracyFloor, privacy, levels: 'free' }, fleet.request),
     solve: ({ instance }) => plannerOf(solver).plan(instance),
-    data: { data, classes, records, skipBad },
+    // Read as the samples that run are; which of them those are, and how many, says nothing of the local ones.
+    data: { ...options, split: undefined, perClass: undefined, limit: undefined },
     seed,
   };
   return (await certifyProposals(bundle, proposals, journal)).bundle;

@@ -1,8 +1,8 @@
 // The workers of one machine as a fleet, and a fleet as workers of one machine that emulate its devices.
-import { freemem } from 'node:os';
 import type { BundleManifest } from '../../bundle/index.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
 import type { LocalWorker } from '../../run/internal.ts';
+import { availableMemory } from '../../util/internal.ts';
 
 /** Measured between two processes of one machine: about a tenth of a millisecond, and a gigabyte a second. */
 const LOCAL_LINK = { latency: 1e-4, bytesPerSecond: 1e9 };
@@ -15,7 +15,7 @@ export function localFleet(manifest: BundleManifest, workers: number): Fleet {
     name: `worker-${at + 1}`,
     macsPerSecond: Math.max(1e3, seconds ? macs / seconds : 1e9),
     ...(seconds ? { speed: 1 } : {}),
-    memory: Math.floor(freemem() / workers),
+    memory: Math.floor(availableMemory() / workers),
     joulesPerMac: 0,
     trusted: true,
   }));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PlanView } from '../../plan/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import { planOnReturn } from './plan-changes.ts';
+import { type PlanningParts, planOnReturn, unprunedFallback } from './plan-changes.ts';
 
 describe('a device that is there again', () => {
   const view = { levels: [1] } as unknown as PlanView;
@@ -41,4 +41,20 @@ describe('a device that is there again', () => {
     expect(await back()).toBeUndefined();
     expect(notes.at(-1)).toBe('there again: b; not planned again: too large');
   });
+});
+
+it('a fallback that cannot be planned again ends nothing', async () => {
+  const lost = new Map<string, string>();
+  const view = { latency: 1 } as unknown as PlanView;
+  const planner = {
+    unpruned: (without?: ReadonlySet<string>) =>
+      without ? Promise.reject(new Error('no memory')) : Promise.resolve(view),
+  };
+  const plans = { ready: (plan: () => Promise<PlanView | undefined>) => plan() };
+  const parts = { planner, plans, coordinator: { lost } } as unknown as PlanningParts;
+  const fallback = await unprunedFallback(parts, 'b', 0.1);
+  lost.set('a', 'gone');
+  expect(fallback()?.plan).toBe(view);
+  await new Promise((done) => setImmediate(done));
+  expect(fallback()).toBeUndefined();
 });

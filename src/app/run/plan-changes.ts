@@ -46,9 +46,15 @@ export async function unprunedFallback(
     if (now !== known) {
       known = now;
       // Until the new plan is there, the old one may fail: then the first answer stands.
-      void planner.unpruned(lost).then((other) => {
-        if (known === now) plan = other;
-      });
+      planner.unpruned(lost).then(
+        (other) => {
+          if (known === now) plan = other;
+        },
+        () => {
+          // Without another plan no answer falls back, which each says of itself.
+          if (known === now) plan = undefined;
+        },
+      );
     }
     return plan && { margin, plan, seconds: plan.latency };
   };

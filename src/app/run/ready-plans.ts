@@ -40,7 +40,7 @@ export class ReadyPlans {
    */
   leave(failed: ReadonlyMap<string, BedsideError>): void {
     if (failed.size === 0) return;
-    if (this.#signal?.aborted) throw new BedsideError('E_LOST', 'stopped');
+    if (this.#signal?.aborted) throw new BedsideError('E_LOST', 'stopped', { hint: 'start again' });
     for (const [device, { code, message }] of failed) {
       this.leftOut.push({ device, code, message });
       this.#journal.note(`left out: '${device}': ${message}`);

@@ -85,6 +85,16 @@ describe('a replanner', () => {
     expect([await variantOf(known), await variantOf(mix)]).toEqual([manifest.variants.length - 1, null]);
   });
 
+  it('tries again what failed', async () => {
+    const planner = open();
+    const broken = { ...fleet, bandwidth: [] };
+    planner.fleet = broken;
+    const first = await planner.plan().catch((error: unknown) => error);
+    expect(first).toBeInstanceOf(Error);
+    Object.assign(broken, { bandwidth: fleet.bandwidth });
+    expect(devicesOf(await planner.plan())).toContain('fast');
+  });
+
   it('names what stands in the way where there is no plan', async () => {
     const tight = new Replanner(manifest, fleet, {
       request: { ...request, deadline: 1e-6 },

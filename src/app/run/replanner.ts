@@ -161,6 +161,10 @@ export class Replanner {
     const left = lost.size === 0 ? this.#fleet : withoutDevices(this.#fleet, lost);
     const found = left ? solve(left) : Promise.resolve(undefined);
     this.#known.set(key, found);
+    // What failed is tried again.
+    found.catch(() => {
+      if (this.#known.get(key) === found) this.#known.delete(key);
+    });
     return found;
   }
 

@@ -48,7 +48,9 @@ export class SingleMachine {
       });
       return output.data;
     }
-    throw new BedsideError('E_UNSUPPORTED', `bundle '${manifest.name}' gives ${output.type}, not float32`);
+    throw new BedsideError('E_UNSUPPORTED', `bundle '${manifest.name}' gives ${output.type}, not float32`, {
+      hint: 'pack the network again from a model whose scores are floating-point numbers',
+    });
   }
 
   async close(): Promise<void> {

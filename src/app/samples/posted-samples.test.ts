@@ -95,6 +95,15 @@ describe('a file that is sent', () => {
     expect(ready.remarks.join()).toMatch(/x\.npy/);
   });
 
+  it('is refused where its members have no place beside each other', async () => {
+    const one = new Uint8Array(3);
+    const posted = (files: Zippable) => send(colours, zipSync(files), 'x.zip');
+    await expect(posted({ 'a.png': one, 'A.png/b.png': one })).rejects.toMatchObject({
+      ...{ code: 'E_DATA', message: 'x.zip holds A.png/b.png twice, as one file or as a file and a folder' },
+    });
+    await expect(posted({ [`${'é'.repeat(150)}.png`]: one })).rejects.toMatchObject({ code: 'E_DATA' });
+  });
+
   it('is a WFDB record of several beats, which become a batch', async () => {
     const root = await mkdtemp(join(folder, 'record-'));
     const signal = Float64Array.from({ length: 3000 }, (_, i) => Math.sin(i / 11) + (i % 300 === 0 ? 2 : 0));

@@ -51,9 +51,8 @@ export async function encapsulatedFrames(
   const offsets = await offsetsIn(source, table);
   if (offsets.length === count) {
     const [first = table] = fragments;
-    const starts = offsets.map((offset) =>
-      fragments.findIndex(({ start }) => start - first.start === offset),
-    );
+    const places = new Map(fragments.map(({ start }, at) => [start - first.start, at]));
+    const starts = offsets.map((offset) => places.get(offset) ?? -1);
     const isAscending = starts.every((at, i) => at >= 0 && at > (starts[i - 1] ?? -1));
     if (starts[0] !== 0 || !isAscending) throw new Error('its table of frames is malformed');
     return { source, frames: starts.map((at, i) => fragments.slice(at, starts[i + 1])) };

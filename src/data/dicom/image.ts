@@ -128,7 +128,8 @@ export class DicomImage {
   /** Elements of a frame's group: its own, those shared by all frames, or the object itself. */
   #groupOf(sequence: string, index: number): DataSet {
     const { elements } = this.#object;
-    const own = itemsOf(itemsOf(elements, 'x52009230')[index], sequence)[0];
+    // Thousands of frames have a group each: only this one is looked at.
+    const own = itemsOf(elements.elements.x52009230?.items?.[index]?.dataSet, sequence)[0];
     return own ?? itemsOf(itemsOf(elements, 'x52009229')[0], sequence)[0] ?? elements;
   }
 

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { memorySource } from '../archive/byte-source.ts';
 import type { DatasetOptions } from '../dataset.ts';
 import { openDataset } from '../open-dataset.ts';
 import {
@@ -13,6 +14,8 @@ import {
   type MadeElement,
   type MadeImage,
 } from '../test-support/dicom-file.ts';
+import { encapsulatedFrames } from './frames.ts';
+import type { DicomObject } from './object.ts';
 
 const OPTIONS: DatasetOptions = { sampleShape: [1, 2, 3], classes: 2, split: 'all', seed: 1 };
 
@@ -244,4 +247,24 @@ describe('files of DICOM', () => {
     expect(data.skipped.map(({ path }) => path)).toEqual(['a.dcm', 'b.dcm']);
     expect(data.size).toBe(1);
   });
+});
+
+it('finds many frames by the table of offsets in one pass', async () => {
+  const count = 60_000;
+  const bytes = Buffer.alloc(8 + 4 * count + 8 * count + 8);
+  let at = 0;
+  const item = (tag: number, length: number) => {
+    bytes.writeUInt32LE(tag, at);
+    bytes.writeUInt32LE(length, at + 4);
+    at += 8;
+  };
+  item(0xe000fffe, 4 * count);
+  for (let i = 0; i < count; i++, at += 4) bytes.writeUInt32LE(8 * i, at);
+  for (let i = 0; i < count; i++) item(0xe000fffe, 0);
+  item(0xe0ddfffe, 0);
+  const object = { source: memorySource(bytes), pixels: { start: 0, length: undefined, vr: 'OB' } };
+  const began = performance.now();
+  const { frames } = await encapsulatedFrames(object as unknown as DicomObject, count);
+  expect(frames).toHaveLength(count);
+  expect(performance.now() - began).toBeLessThan(2000);
 });

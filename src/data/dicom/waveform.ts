@@ -113,6 +113,7 @@ function groupOf(
     const step = (own && numberOf(own, 'x003a0210')) ?? 1;
     const correction = (own && numberOf(own, 'x003a0212')) ?? 1;
     const baseline = (own && numberOf(own, 'x003a0213')) ?? 0;
+    if (step * correction === 0) throw wrong(`has a channel ${channel + 1} of sensitivity 0`);
     const unit = itemsOf(own, 'x003a0211')[0];
     return {
       name: nameOf(own, channel),

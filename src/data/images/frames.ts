@@ -8,7 +8,7 @@ import { targetsAt } from '../sampling/sampling.ts';
 import type { LabelledImages } from './labels.ts';
 import { isMedical, type MedicalFiles } from './medical-images.ts';
 import { medicalName } from './medical-name.ts';
-import type { ShownBy } from './shown-values.ts';
+import type { MedicalFrame, ShownBy } from './shown-values.ts';
 
 /** A picture, or a frame of a file that has some. */
 export interface FramedImage {
@@ -123,10 +123,12 @@ export class ShownCount {
   readonly #counts = new Map<ShownBy, number>();
 
   #unoriented = 0;
+  #withHoles = 0;
 
-  add(by: ShownBy, { isUnoriented = false }: { readonly isUnoriented?: boolean } = {}): void {
+  add(by: ShownBy, { isUnoriented, hasHoles }: Pick<MedicalFrame, 'isUnoriented' | 'hasHoles'> = {}): void {
     this.#counts.set(by, (this.#counts.get(by) ?? 0) + 1);
     if (isUnoriented) this.#unoriented++;
+    if (hasHoles) this.#withHoles++;
   }
 
   remarks(name: string): string[] {
@@ -134,6 +136,11 @@ export class ShownCount {
       by === 'colour' ? [] : [`${TOLD[by]} (${count})`],
     );
     const remarks = grey.length === 0 ? [] : [`grey of images of ${name} is from ${grey.sort().join('; ')}`];
+    if (this.#withHoles > 0) {
+      remarks.push(
+        `${this.#withHoles} slices or volumes of ${name} have voxels that are no numbers: the lowest value stands in their place`,
+      );
+    }
     if (this.#unoriented > 0) {
       remarks.push(
         `${this.#unoriented} slices or volumes of ${name} do not say how they lie (no sform or qform): their axes were taken as ` +

@@ -21,6 +21,8 @@ export interface MedicalFrame {
   readonly shown: Shown | undefined;
   /** Whether the file does not say how it lies, so that left and right, or feet and head, may have changed places. */
   readonly isUnoriented?: boolean;
+  /** Whether some values are no numbers, in the place of which the lowest stands. */
+  readonly hasHoles?: boolean;
 }
 
 /** What a file says of showing its values. */

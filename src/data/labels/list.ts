@@ -60,6 +60,9 @@ export interface LabelList {
   readonly others: readonly string[];
 }
 
+/** The name of a list that means to be one. */
+const LABELS = /^labels\.[ct]sv$/i;
+
 /** Whether a path is that of a list, by its ending. */
 export function isLabelList(path: string): boolean {
   return ['.csv', '.tsv'].includes(extname(path).toLowerCase());
@@ -68,18 +71,23 @@ export function isLabelList(path: string): boolean {
 /**
  * The list beside the images of a folder: `labels.csv`, else the only one. Undefined where there is none whose columns
  * are known.
- * @throws BedsideError E_FILE for one that cannot be read
+ * @throws BedsideError E_FILE for one that cannot be read; E_DATA for a `labels.csv` that is no table, and a split of an
+ * unknown name
  */
 export async function listBeside(folder: string): Promise<LabelList | undefined> {
   const lists = (await readdir(folder)).filter((name) => isLabelList(name) && !name.startsWith('.'));
-  const name =
-    lists.find((one) => /^labels\.[ct]sv$/i.test(one)) ?? (lists.length === 1 ? lists[0] : undefined);
+  const name = lists.find((one) => LABELS.test(one)) ?? (lists.length === 1 ? lists[0] : undefined);
   if (name === undefined) return undefined;
+  const path = join(folder, name);
+  let isSure = LABELS.test(name);
   try {
-    return await readLabelList(join(folder, name));
+    const rows = await rowsOf(path);
+    const { label, patient } = columnsOf(rows[0] ?? []);
+    isSure ||= label !== undefined || patient !== undefined;
+    return listOf(rows, path);
   } catch (error) {
     // Any other table: it is passed over, as files of other endings are.
-    if (BedsideError.is(error, 'E_DATA')) return undefined;
+    if (BedsideError.is(error, 'E_DATA') && !isSure) return undefined;
     throw error;
   }
 }
@@ -90,27 +98,35 @@ export async function listBeside(folder: string): Promise<LabelList | undefined>
  * @throws BedsideError E_DATA for a table without files or labels, or a split of an unknown name
  */
 export async function readLabelList(path: string): Promise<LabelList> {
-  const rows = parseCsv(await readTextChecked(path, 'list of labels'), path);
+  const list = listOf(await rowsOf(path), path);
+  if (list) return list;
+  throw new BedsideError('E_DATA', `${path} is no list of labels: it has no column of files, or no row`, {
+    hint: `name its columns in the first row: file (${COLUMNS.file.slice(1, 5).join(', ')}), label, patient, split`,
+  });
+}
+
+async function rowsOf(path: string): Promise<string[][]> {
+  return parseCsv(await readTextChecked(path, 'list of labels'), path);
+}
+
+/** The list that a table is; undefined for one without files. */
+function listOf(rows: readonly (readonly string[])[], path: string): LabelList | undefined {
   const [head = []] = rows;
   const named = columnsOf(head);
   const isHeadless = named.file === undefined && looksLikeFile(head[0] ?? '');
   const columns = isHeadless ? { file: 0, label: 1, patient: 2, split: 3 } : named;
   const body = isHeadless ? rows : rows.slice(1);
   const { file } = columns;
-  if (file === undefined || body.length === 0) {
-    throw new BedsideError('E_DATA', `${path} is no list of labels: it has no column of files, or no row`, {
-      hint: `name its columns in the first row: file (${COLUMNS.file.slice(1, 5).join(', ')}), label, patient, split`,
-    });
-  }
+  if (file === undefined || body.length === 0) return undefined;
   const labels = labelColumns(columns, head, body);
   const used = [file, columns.patient, columns.split, ...labels];
   return {
     path,
-    files: body.map((cells, i) => ({
+    files: body.map((cells) => ({
       file: (cells[file] ?? '').replaceAll('\\', '/'),
       labels: labels.map((column) => cells[column] ?? ''),
       patient: columns.patient === undefined ? undefined : cells[columns.patient] || undefined,
-      split: columns.split === undefined ? undefined : splitIn(cells[columns.split] ?? '', path, i),
+      split: columns.split === undefined ? undefined : splitIn(cells[columns.split] ?? '', path, cells[file]),
     })),
     labelColumns: labels.map((column) => (isHeadless ? 'label' : (head[column] ?? String(column)))),
     others: isHeadless ? [] : head.filter((_, column) => !used.includes(column)),
@@ -144,13 +160,17 @@ function labelColumns(
   return columns.filter((column) => body.every((cells) => /^[01](\.0*)?$/.test(cells[column] ?? '')));
 }
 
-function splitIn(cell: string, path: string, row: number): ListedFile['split'] {
+function splitIn(cell: string, path: string, file = ''): ListedFile['split'] {
   if (cell === '') return undefined;
   const split = splitOf(cell);
   if (split) return split;
-  throw new BedsideError('E_DATA', `${path}: row ${row + 1} has a split that is not train, val or test`, {
-    hint: 'name splits train (or local), val and test, or leave the column out',
-  });
+  throw new BedsideError(
+    'E_DATA',
+    `${path}: the row of '${file}' has a split that is not train, val or test`,
+    {
+      hint: 'name splits train (or local), val and test, or leave the column out',
+    },
+  );
 }
 
 /** What finds the file that a row names: by its path, without an ending, or by its name alone. */

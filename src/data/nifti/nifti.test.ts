@@ -106,7 +106,8 @@ describe('voxels', () => {
     const volume = await open(niftiFile({ size: [...SIZE, 2], values, type: 'float32' }));
     expect(volume.frames).toBe(8);
     expect(volume.frame(4).values[5]).toBe(100);
-    expect([volume.frame(0).values[5], volume.frame(0).low]).toEqual([0, 0]);
+    const { values: first, low, hasHoles } = volume.frame(0);
+    expect([first[5], low, hasHoles, volume.frame(1).hasHoles]).toEqual([1, 1, true, false]);
   });
 });
 

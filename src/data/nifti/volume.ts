@@ -99,14 +99,20 @@ export class NiftiVolume {
     const voxel = this.#reader();
     const { channels } = type;
     const values = channels === 3 ? new Uint8Array(rows * columns * 3) : new Float64Array(rows * columns);
+    const { low, high } = channels === 3 ? { low: 0, high: 255 } : this.#limits();
+    let hasHoles = false;
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const at = first + row * y.step + column * x.step;
         const to = (row * columns + column) * channels;
-        for (let c = 0; c < channels; c++) values[to + c] = voxel(at, c);
+        for (let c = 0; c < channels; c++) {
+          const value = voxel(at, c);
+          // What is no number is no tissue either.
+          hasHoles ||= !Number.isFinite(value);
+          values[to + c] = Number.isFinite(value) ? value : low;
+        }
       }
     }
-    const { low, high } = channels === 3 ? { low: 0, high: 255 } : this.#limits();
     const window = shown && {
       kind: 'window' as const,
       centre: (shown.low + shown.high) / 2,
@@ -114,7 +120,8 @@ export class NiftiVolume {
       form: 'LINEAR_EXACT',
     };
     const isUnoriented = this.header.orientation === 'none';
-    return { rows, columns, channels, values, low, high, isInverted: false, shown: window, isUnoriented };
+    const facts = { low, high, isInverted: false, shown: window, isUnoriented, hasHoles };
+    return { rows, columns, channels, values, ...facts };
   }
 
   /** Voxels along right, anterior and superior. */
@@ -131,6 +138,7 @@ export class NiftiVolume {
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (let i = 0; i < count; i++) {
       const value = voxel(i, 0);
+      if (!Number.isFinite(value)) continue;
       if (value < low) low = value;
       if (value > high) high = value;
     }
@@ -138,17 +146,14 @@ export class NiftiVolume {
     return this.#range;
   }
 
-  /** Values of voxels, scaled; those that are no numbers are the lowest that numbers are taken for: 0. */
+  /** Values of voxels, scaled; some may be no numbers. */
   #reader(): (voxel: number, channel: number) => number {
     const { type, isLittle, slope, intercept } = this.header;
     const view = new DataView(this.#voxels.buffer, this.#voxels.byteOffset, this.#voxels.byteLength);
     const { bytes } = type;
     if (type.channels === 3) return (at, channel) => view.getUint8(at * bytes + channel);
     const read = RAW[type.name] ?? (() => 0);
-    return (at) => {
-      const value = read(view, at * bytes, isLittle) * slope + intercept;
-      return Number.isFinite(value) ? value : 0;
-    };
+    return (at) => read(view, at * bytes, isLittle) * slope + intercept;
   }
 }
 

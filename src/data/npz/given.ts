@@ -59,7 +59,9 @@ export async function readGiven(
       /train|val|test/,
       (split) => images.match(/train|val|test/)?.[0] ?? split,
     );
-    throw new BedsideError('E_DATA', `${archive.name} has ${images} but no ${wanted}`);
+    throw new BedsideError('E_DATA', `${archive.name} has ${images} but no ${wanted}`, {
+      hint: 'give labels for every split that is read, or for none',
+    });
   }
   if (task === 'single-label' || task === 'binary') {
     const read = await readClasses(archive, parts, options);
@@ -143,7 +145,9 @@ async function readClasses(
     }
     const { shape } = await headOf(archive, array);
     if (shape.length === 0) {
-      throw new BedsideError('E_DATA', `${where}: expected [N] or [N, 1], got ${formatShape(shape)}`);
+      throw new BedsideError('E_DATA', `${where}: expected [N] or [N, 1], got ${formatShape(shape)}`, {
+        hint: 'write one label for each sample',
+      });
     }
     assertCount(shape[0], count, names, name);
     numbers.push(classLabels(await arrayOf(archive, array), options, { where, name }));
@@ -169,7 +173,9 @@ async function namedClasses(
 ): Promise<Omit<Given, 'targets' | 'form'>> {
   const { name, entries } = archive;
   if (isMixed)
-    throw new BedsideError('E_DATA', `${name} has labels of text in one split and numbers in another`);
+    throw new BedsideError('E_DATA', `${name} has labels of text in one split and numbers in another`, {
+      hint: 'write the labels of all splits alike',
+    });
   const known = new Set(texts);
   for (const { labels } of isUnsplit(entries) ? [] : partsOf(entries, 'all', name)) {
     for (const label of labels === undefined ? [] : ((await textsOf(archive, labels)) ?? []))
@@ -228,6 +234,7 @@ export async function readPatients(archive: Archive, parts: readonly Part[]): Pr
       throw new BedsideError(
         'E_DATA',
         `${archive.name} has ${count} ${names.images} and ${own.length} ${array}`,
+        { hint: 'each sample needs one patient: write both arrays again, of one length' },
       );
     }
     for (const patient of own) patients.push(patient);

@@ -17,10 +17,17 @@ export function decodeTextArray(bytes: Uint8Array, name: string): string[] {
   const { descr, shape, start } = parseNpyFrame(bytes, bytes.length, name);
   const match = TEXT.exec(descr);
   if (!match || shape.length === 0 || shape.slice(1).some((axis) => axis !== 1)) {
-    throw new BedsideError('E_DATA', `${name}: expected text [N], got '${descr}' [${shape.join(', ')}]`);
+    throw new BedsideError('E_DATA', `${name}: expected text [N], got '${descr}' [${shape.join(', ')}]`, {
+      hint: 'write one text for each sample',
+    });
   }
   const wide = match[2] === 'U';
   const width = Number(match[3]) * (wide ? 4 : 1);
+  if (width === 0) {
+    throw new BedsideError('E_DATA', `${name}: its texts are all empty ('${descr}')`, {
+      hint: 'write the names of classes or patients again',
+    });
+  }
   assertLength(shape, width, bytes.length - start, { dtype: descr, name });
   const view = new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
   return Array.from({ length: shape[0] ?? 0 }, (_, row) => {

@@ -73,7 +73,10 @@ function arrayEntries(
     if (!entry.name.endsWith('.npy')) continue;
     const key = entry.name.slice(0, -'.npy'.length);
     if (!only(key)) continue;
-    if (chosen.has(key)) throw new BedsideError('E_DATA', `${name} holds array ${key} twice`);
+    if (chosen.has(key))
+      throw new BedsideError('E_DATA', `${name} holds array ${key} twice`, {
+        hint: 'write the archive again with numpy.savez',
+      });
     chosen.set(key, entry);
   }
   return chosen;

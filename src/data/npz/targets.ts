@@ -36,7 +36,9 @@ export function classLabels(
   for (let i = 0; i < data.length; i++) {
     const label = Number(data[i]);
     if (!Number.isInteger(label) || label < 0) {
-      throw new BedsideError('E_DATA', `${where}: a label is not a whole number from 0`);
+      throw new BedsideError('E_DATA', `${where}: the label of sample ${i} is not a whole number from 0`, {
+        hint: 'number classes from 0, and leave out samples whose class is not known; --task regression is for values',
+      });
     }
     highest = Math.max(highest, label);
     labels[i] = wholeLabel(label, where);

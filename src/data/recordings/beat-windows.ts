@@ -1,5 +1,6 @@
 // Windows around R peaks at the network's sampling rate, from records of any rate.
-import { BedsideError } from '../../util/index.ts';
+import { BedsideError, formatBytes } from '../../util/index.ts';
+import { availableMemory } from '../../util/internal.ts';
 import type { PassedOverCount } from '../passed-over.ts';
 import type { Peak } from './marks.ts';
 import { WindowResampler, withoutGaps } from './resample.ts';
@@ -99,6 +100,14 @@ export class BeatWindows {
         'E_DATA',
         `record ${record} has ${rate} samples a second, too far from the network's ${this.rate} to be resampled`,
         { hint: 'check the rate in the header; leave the record out with --records' },
+      );
+    }
+    const bytes = WindowResampler.bytesOf(rate, this.rate, this.length);
+    if (bytes > availableMemory()) {
+      throw new BedsideError(
+        'E_DATA',
+        `windows of ${this.length} samples are too long to be resampled from ${rate} Hz: that takes ${formatBytes(bytes)}`,
+        { hint: `give records of ${this.rate} Hz` },
       );
     }
     const made = new WindowResampler(rate, this.rate, this.length, this.before);

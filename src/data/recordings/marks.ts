@@ -1,5 +1,7 @@
 // What annotations mark: heartbeats, and where the rhythm changes; and windows that follow from it.
 
+import { BedsideError } from '../../util/index.ts';
+
 /** Annotation symbols of each class of ANSI/AAMI EC57, in the order of `BEAT_CLASSES`; all others are no beats. */
 export const BEAT_SYMBOLS: readonly string[] = ['NLRej', 'AaJS', 'VE', 'F', '/fQ'];
 
@@ -90,6 +92,9 @@ export function rhythmWindows(
   return { windows, outside: { before, within }, mixed };
 }
 
+/** A day at 360 Hz has as many windows where each moves on by 15 samples. */
+const MOST_WINDOWS = 2 ** 21;
+
 /** Those at which the rhythm is another: scorers repeat it, for each epoch of a night. Of one frame the last counts. */
 function changesOf(rhythms: readonly RhythmChange[]): readonly RhythmChange[] {
   const last = rhythms.filter(({ frame }, i) => rhythms[i + 1]?.frame !== frame);
@@ -98,10 +103,17 @@ function changesOf(rhythms: readonly RhythmChange[]): readonly RhythmChange[] {
 
 /**
  * Windows one after the other, as peaks: their first frame.
+ * @throws BedsideError E_DATA for more than memory is worth
  * @param length frames that a window spans; may be a fraction
  * @param step frames from one window to the next
  */
 export function windowsAfterEachOther(frames: number, length: number, step: number, label: number): Peak[] {
+  const count = Math.floor((frames - length) / step) + 1;
+  if (count > MOST_WINDOWS) {
+    throw new BedsideError('E_DATA', `a recording gives ${count} windows, more than ${MOST_WINDOWS}`, {
+      hint: 'move on by more samples from one segment to the next: signal.window.step of the contract',
+    });
+  }
   const windows: Peak[] = [];
   for (let i = 0; Math.round(i * step + length) <= frames; i++) {
     windows.push({ frame: Math.round(i * step), label, annotation: i });

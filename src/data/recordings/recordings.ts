@@ -125,7 +125,7 @@ async function survey(source: RecordSource, target: SignalTarget, options: Datas
   const passedOver = new PassedOverCount();
   const known = await source.list(passedOver);
   const records = chosenRecords(source.path, known, options.records);
-  const listed = await listedRecords(source.folder, known);
+  const listed = await listedRecords(source.folder, known, passedOver);
   const marks = await marksOf(source, records, { target, passedOver, options, listed });
   const read = [...marks.values()].flatMap((one) => one.marks ?? []);
   const isBeats = read.some(({ peaks }) => peaks.length > 0);

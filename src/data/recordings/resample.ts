@@ -48,6 +48,11 @@ export class WindowResampler {
     }
   }
 
+  /** Bytes of the coefficients. */
+  static bytesOf(from: number, to: number, length: number): number {
+    return 8 * length * 2 * Math.ceil(CROSSINGS / Math.min(1, to / from));
+  }
+
   /** The input samples that the window around `anchor` spans, first and last; both may lie outside of the signal. */
   spanOf(anchor: number): { readonly first: number; readonly last: number } {
     return { first: Math.floor(anchor - this.#before), last: Math.ceil(anchor + this.#behind) };

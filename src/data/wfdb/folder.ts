@@ -102,7 +102,7 @@ async function search(
 
 /** The entries of the list of records: paths of records, and of folders (which end in a slash). */
 async function readList(folder: string): Promise<string[]> {
-  const text = await readTextChecked(join(folder, RECORD_LIST), 'list of records').catch(() => '');
+  const text = await readTextChecked(join(folder, RECORD_LIST), 'list of records');
   return text
     .split(/\r\n|\r|\n/)
     .map((line) =>

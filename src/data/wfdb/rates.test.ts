@@ -67,6 +67,18 @@ describe('values of records', () => {
     expect((await read('MLII')).remarks).toEqual(["MLII of a is in 'NU', which was taken for millivolts"]);
   });
 
+  it('come with what a list says of their records, once of each', async () => {
+    const folder = await folderOf('listed', { a: recordOf(360) });
+    const list = (text: string) => writeFile(join(folder, 'labels.csv'), `record,patient,split\n${text}\n`);
+    await list('a,p,\nb,q,');
+    const { patients, passedOver } = await openDataset(folder, OPTIONS);
+    expect([patients?.[0], passedOver?.[0]?.count, passedOver?.[0]?.examples]).toEqual(['p', 1, ['b']]);
+    await list('a,p,\na,q,');
+    await expect(openDataset(folder, OPTIONS)).rejects.toThrow(/names a twice, and differently/);
+    await list('a,p,trian');
+    await expect(openDataset(folder, OPTIONS)).rejects.toThrow(/the row of 'a' has a split that is not/);
+  });
+
   it('are cut in time order, also where annotations were added behind the others', async () => {
     const folder = await folderOf('order', { a: recordOf(360) });
     const at = (interval: number, code: number) => [
