@@ -93,7 +93,7 @@ export async function measureFrontier(
     });
     // The name of this step is a key of `seconds` under --json.
     const results = await evaluators.measureAll(wanted, () =>
-      onStep?.('measuring mixes of levels', Math.min(++done, total), total),
+      onStep?.('measuring level vectors', Math.min(++done, total), total),
     );
     for (const result of results) measured.set(levelsKey(result.variant.levels), result);
     return results;

@@ -242,7 +242,7 @@ describe('how it is packed', () => {
         steps.set(step, [done, total]);
       },
     });
-    expect([...steps.keys()]).toEqual(['repairing at every level', 'measuring mixes of levels']);
+    expect([...steps.keys()]).toEqual(['repairing at every level', 'measuring level vectors']);
     expect(steps.get('repairing at every level')).toEqual([6, 6]);
   });
 

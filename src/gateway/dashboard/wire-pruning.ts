@@ -11,7 +11,7 @@ export interface PruningInfo {
   readonly groups: readonly PrunedGroup[];
   /** Fraction of channels removed at each level. */
   readonly ratios: readonly number[];
-  /** Largest error of predicted accuracies of mixes that were not measured before. */
+  /** Largest error of predicted accuracies of level vectors that were not measured before. */
   readonly maxError: number;
   readonly provenance: {
     readonly criterion: string;
