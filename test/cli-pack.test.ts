@@ -63,7 +63,7 @@ async function json(words: string): Promise<any> {
 
 describe('pack', TIMEOUT, () => {
   it.concurrent('writes a bundle of the network that the package ships, and measures it', async () => {
-    const words = `--data ecg.npz --per-class 8 --validation-per-class 12 --ratios .75 ${QUICK}`;
+    const words = `--data ecg.npz --per-class 4 --validation-per-class 6 --ratios .75 ${QUICK.replace('--variants 6', '--variants 3')}`;
     const found = await json(`pack ${DEMO} ${words} --out bundles/ecg`);
     expect(found).toMatchObject({
       out: 'bundles/ecg',
@@ -75,8 +75,8 @@ describe('pack', TIMEOUT, () => {
       groups: 7,
       levels: 2,
       stages: 5,
-      calibration: 40,
-      validation: 60,
+      calibration: 20,
+      validation: 30,
       accuracyModel: { maxError: expect.any(Number), meanError: expect.any(Number) },
     });
     const { manifest } = await openBundle(join(folder, 'bundles/ecg'));

@@ -20,7 +20,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bedside-plans-'));
   await writeSmall(folder);
   const words =
-    'pack model.onnx --data data.npz --out bundle --criterion l1 --block 1 --variants 6 --max-positions 300';
+    'pack model.onnx --data data.npz --out bundle --criterion l1 --block 1 --variants 6 --max-positions 300 --no-measure';
   const { status, stdout } = await cli.run(
     [...words.split(' '), '--threads', '1', '--json', '--quiet'],
     folder,

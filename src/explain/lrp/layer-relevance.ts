@@ -206,7 +206,14 @@ function signOf({ rule }: Split, branch: Branch): 1 | -1 {
 /** The weights of a branch for inputs of a sign. */
 function branchWeight(weight: Float32Array, branch: Branch, sign: 1 | -1): Float32Array {
   if (branch.raising === 1 && branch.lowering === 1) return weight;
-  return weight.map((w) => weighed(w, branch, sign));
+  // A plain loop: networks have millions of weights, and `map` with a function of its own takes several times as long.
+  const weighted = new Float32Array(weight.length);
+  const { raising, lowering } = branch;
+  for (let i = 0; i < weight.length; i++) {
+    const w = weight[i] as number;
+    weighted[i] = w * sign > 0 ? w * raising : w * lowering;
+  }
+  return weighted;
 }
 
 /** A weight by the factor of its contributions to inputs of a sign. */

@@ -17,7 +17,7 @@ const source = {
   at: (seed: number) =>
     drawInstance(seed, { stages: [4, 6], devices: [2, 3], levels: [2, 3], tightness: [0.3, 0.5] }),
 };
-const budget: TrainingBudget = { labels: 40, epochs: 12, steps: 2000 };
+const budget: TrainingBudget = { labels: 40, epochs: 12, steps: 1000 };
 const options = {
   ...{ source, seed: 3, budget, validation: 6 },
   network: { hidden: 8, blocks: 1, attention: true },
@@ -116,6 +116,7 @@ describe('a checkpoint', () => {
 });
 
 describe('the schedule', () => {
+  const budget: TrainingBudget = { labels: 40, epochs: 12, steps: 2000 };
   const nothing = { demonstrations: 0, epochs: 0, iterations: 0, steps: 0, seconds: 0 };
 
   it('goes by counts, or by the clock', () => {
