@@ -16,10 +16,13 @@ export interface ComputeOptions {
   readonly batch: number;
 }
 
-/** --seed, --json and --quiet. */
-export function addCommon(command: Command): Command {
+/** --seed, --json and --quiet. @param draws whether the command draws anything by the seed */
+export function addCommon(command: Command, draws = true): Command {
+  const what = draws
+    ? 'seed of all random choices; the same seed repeats a run exactly'
+    : 'taken by every command; changes nothing here';
   return command
-    .option('--seed <n>', 'seed of all random choices; the same seed repeats a run exactly', seed, 1)
+    .option('--seed <n>', what, seed, 1)
     .option('--json', 'print the result, or the error, as one JSON object on stdout')
     .option('--quiet', 'no progress and no remarks on stderr');
 }

@@ -12,7 +12,7 @@ export function addContract(command: Command): Command {
     .option('--labels <list>', "names of the network's classes by index, such as 0=N,1=S", parseLabelNames)
     .option(
       '--class-map <list>',
-      "label of the data : the network's class, such as N:0,S:1,Q:-; - leaves its samples out",
+      "the network's class of each label of the data, such as N:0,S:1,Q:-; - leaves its samples out",
       parseClassMap,
     );
 }

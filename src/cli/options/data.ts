@@ -20,7 +20,11 @@ export function addData(
     'an .npz (<split>_images and <split>_labels, or x and y), a folder of class folders with images, ' +
     'a CSV of file and label beside images, images of DICOM or NIfTI, or recordings (WFDB, EDF, BDF, DICOM)';
   const withData = (uses.optional ? command.option(DATA, what) : command.requiredOption(DATA, what))
-    .option('--split <name>', `local (also called train), test or all: ${uses.split}`, split)
+    .option(
+      '--split <name>',
+      `part of the data: local (also called train), test or all; ${uses.split}`,
+      split,
+    )
     .option(
       '--split-by <what>',
       'patient: draw local and test so that they share no patient (docs/data.md says whose a sample is)',
@@ -32,12 +36,12 @@ export function addData(
     .option('--records <list>', 'only these records of a folder of recordings, such as 100,106', names)
     .option(
       '--series <list>',
-      'only objects of DICOM of such a series: modality=CT,body-part=HEAD,description=TEXT, each if it is given',
+      'only DICOM objects of series that match all that is given of modality=CT,body-part=HEAD,description=TEXT',
       parseSeries,
     )
     .option(
       '--window <centre,width>',
-      `values of images that become black and white, such as 40,400, or ${Object.keys(WINDOWS).join(', ')}; default: as the contract says, else each file of DICOM`,
+      `grey window of medical images, such as 40,400, or ${Object.keys(WINDOWS).join(', ')}; default: as the contract says, else each file of DICOM`,
       parseWindow,
     )
     .option(

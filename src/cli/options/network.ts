@@ -5,6 +5,6 @@ import type { Command } from 'commander';
 export function addOutput(command: Command): Command {
   return command.option(
     '--output <name>',
-    'the output to explain and measure, of several; default the first',
+    'which output to explain and measure, if there are several; default: the first',
   );
 }

@@ -37,7 +37,7 @@ export function addAudit(program: Command): void {
     '--public-key <files...>',
     'of a signed log: each line, and the anchor, must be signed by one of these keys',
   );
-  addCommon(verify)
+  addCommon(verify, false)
     .addHelpText(
       'after',
       examples(
@@ -63,7 +63,7 @@ function addKey(group: Command): void {
         'nobody can write the log anew. A file that is there is not replaced.',
     )
     .argument('<file>', 'the file of the private key');
-  addCommon(key)
+  addCommon(key, false)
     .addHelpText('after', examples(['bedside audit key audit.pem', 'audit.pem and audit.pem.pub']))
     .action(async (file: string, options: CommonOptions) => {
       const output = new Output(options);

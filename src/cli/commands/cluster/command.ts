@@ -42,7 +42,7 @@ function addUp(cluster: Command): void {
         'killed bedside cluster up is taken over. Ctrl-C stops the server.',
     )
     .option(DIR, 'folder of the cluster', DEFAULT_DIR);
-  addCommon(command)
+  addCommon(command, false)
     .addHelpText('after', examples(['bedside cluster up', ''], ['bedside cluster up --dir /etc/bedside', '']))
     .action((options: DirOptions) => up(options));
 }
@@ -57,7 +57,7 @@ function addStatus(cluster: Command): void {
     )
     .option('--monitor <url>', 'status page of the server', MONITOR_URL);
   addNats(command);
-  addCommon(command)
+  addCommon(command, false)
     .addHelpText('after', examples(['bedside cluster status --credentials cluster/', '']))
     .action((options: StatusOptions) => status(options));
 }

@@ -71,7 +71,7 @@ export function addInit(cluster: Command): void {
       '--renew-certificates',
       'for an existing cluster: a new certificate for its server; all keys stay. With --host and --days only',
     );
-  addCommon(command)
+  addCommon(command, false)
     .addHelpText(
       'after',
       examples(

@@ -34,7 +34,7 @@ export function addAdd(cluster: Command): void {
     .option(DIR, 'folder of the cluster', DEFAULT_DIR)
     .addOption(new Option('--role <role>', 'role of the key').choices(ADDED_ROLES).default('worker'))
     .option('--guest', 'a worker that is not trusted');
-  addCommon(command)
+  addCommon(command, false)
     .addHelpText(
       'after',
       examples(['bedside cluster add tablet-3', ''], ['bedside cluster add tv --guest', '']),
@@ -60,7 +60,7 @@ export function addRevoke(cluster: Command): void {
         'of several keys of that name, that of this role; without a name, the key that the role shares',
       ).choices(ADDED_ROLES),
     );
-  addCommon(command)
+  addCommon(command, false)
     .addHelpText(
       'after',
       examples(

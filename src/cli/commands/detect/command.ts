@@ -34,7 +34,7 @@ export function addDetect(program: Command): void {
       numberIn(0, 1e6, 'seconds'),
     );
   addQuality(command);
-  addCommon(command)
+  addCommon(command, false)
     .addHelpText(
       'after',
       examples(

@@ -42,7 +42,7 @@ export function addFleet(program: Command): void {
       '--source <device>',
       'with --out: the device with the input; default: a trusted worker of this machine',
     );
-  addCommon(command)
+  addCommon(command, false)
     .addHelpText(
       'after',
       examples(

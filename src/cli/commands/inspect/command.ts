@@ -19,7 +19,7 @@ interface CardOptions {
 
 /** Adds the command to the program. */
 export function addInspect(program: Command): void {
-  addContract(addOutput(addCommon(program.command('inspect'))))
+  addContract(addOutput(addCommon(program.command('inspect'), false)))
     .summary('layers, groups of channels, stages and costs of a model; the contents of a bundle')
     .description(
       'Shows the layers, groups of channels, stages and costs of a model. A group is a set of channels that can only be ' +

@@ -36,7 +36,7 @@ export function addCertificate(group: Command): void {
       MOST_CERTIFICATE_DAYS,
     )
     .option('--renew', 'replace cert.pem and key.pem; without hosts, for the same ones');
-  addCommon(command)
+  addCommon(command, false)
     .addHelpText(
       'after',
       examples(

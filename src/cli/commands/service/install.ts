@@ -66,7 +66,7 @@ export function addInstall(group: Command): void {
     .option('--tls-cert <file>', 'gateway: certificate, PEM')
     .option('--tls-key <file>', 'gateway: its key, PEM')
     .option('--client-ca <file>', 'gateway: authorities of client certificates, PEM');
-  addCommon(install)
+  addCommon(install, false)
     .addHelpText(
       'after',
       examples(
