@@ -16,12 +16,20 @@ import { processorSeconds, quantile } from './lib/figures.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 import { loadPrototype, type Prototype, withOneList } from './plan/prototype.ts';
 
-type Size = readonly [stages: number, devices: number, levels: number, instances: number];
+type Size = readonly [
+  stages: number,
+  devices: number,
+  levels: number,
+  instances: number,
+  /** With 2, each stage has an eight-bit form too. */
+  precisions?: 2,
+];
 
 const TIGHTNESS = [0.5, 0.8];
 const LIMIT = 10;
 const SIZES: readonly Size[] = [
   [16, 10, 8, 10],
+  [16, 10, 8, 10, 2],
   [10, 4, 9, 5],
   [20, 6, 9, 5],
   [20, 12, 9, 5],
@@ -69,14 +77,25 @@ function within(seconds: number): SolveOptions {
 }
 
 function instances(
-  [stages, devices, levels, count]: Size,
+  [stages, devices, levels, count, precisions]: Size,
   tightness: number,
   more: Partial<RandomInstanceOptions> = {},
 ) {
   return Array.from({ length: count }, (_, i) =>
-    randomInstance({ stages, devices, levels, tightness, seed: i + 1, ...more }),
+    randomInstance({
+      stages,
+      devices,
+      levels,
+      tightness,
+      seed: i + 1,
+      precisions: precisions === 2,
+      ...more,
+    }),
   );
 }
+
+const nameOf = ([stages, devices, levels, , precisions]: Size): string =>
+  [stages, devices, levels, ...(precisions ? [precisions] : [])].join(' x ');
 
 const show = (seconds: number): string => seconds.toPrecision(2);
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
@@ -109,7 +128,7 @@ async function proofTable(): Promise<ResultTable> {
       const soon = (limit: number): number => seconds.filter((value) => value <= limit).length;
       const typical = median(seconds);
       rows.push([
-        size.slice(0, 3).join(' x '),
+        nameOf(size),
         tightness,
         size[3],
         soon(1),
@@ -126,7 +145,7 @@ async function proofTable(): Promise<ResultTable> {
   return {
     title: 'Proven optimal',
     columns: [
-      'stages x devices x levels',
+      'stages x devices x levels (x precisions)',
       'tightness',
       'instances',
       'proven in 1 s',
@@ -138,7 +157,7 @@ async function proofTable(): Promise<ResultTable> {
       'gaps of the others',
     ],
     rows,
-    note: 'Sets of each stage: all single devices, 12 pairs, 8 fours. Tightness 0.5: limits of devices bind a little; 0.8: several bind.',
+    note: 'Sets of each stage: all single devices, 12 pairs, 8 fours. Tightness 0.5: limits of devices bind a little; 0.8: several bind. With two precisions each stage has an eight-bit form too, and tensors may travel as eight bits.',
   };
 }
 
@@ -200,7 +219,7 @@ async function highsTable(): Promise<ResultTable> {
           Math.abs(exact.value.objective / highs.value.objective - 1) < 3e-6);
       const finished = highs.value.status === 'optimal' || highs.value.status === 'infeasible';
       rows.push([
-        `${size.slice(0, 3).join(' x ')}, ${at + 1}`,
+        `${nameOf(size)}, ${at + 1}`,
         exact.value.status,
         show(exact.seconds),
         finished ? show(highs.seconds) : `> ${show(highs.seconds)}`,
@@ -239,7 +258,7 @@ async function prototypeTable(prototype: Prototype): Promise<ResultTable> {
         wrong += Number(done && other.value.proven && Number.isFinite(objective) && differ);
       }
       rows.push([
-        size.slice(0, 3).join(' x '),
+        nameOf(size),
         tightness,
         size[3],
         proven,
