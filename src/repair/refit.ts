@@ -18,6 +18,8 @@ export interface LayerProblem {
   readonly weights: readonly Matrix[];
   /** Number of rows that fit while lambda is chosen; they come first. */
   readonly fitRows: number;
+  /** As in `RidgeProblem`. */
+  readonly startsAtMost?: boolean | undefined;
 }
 
 /** Fitted weights, shaped like the given ones. Groups that no lambda improves keep their weights. */
@@ -41,13 +43,15 @@ export async function fitLayer(
   start: number | undefined,
 ): Promise<LayerFit> {
   const groups = problem.x.length;
+  // A group's search starts where that of the group before ended, which says nothing of the most.
+  const startsAtMost = groups === 1 && problem.startsAtMost;
   let [before, after, variance, strength, refit] = [0, 0, 0, 0, false];
   const weights: Matrix[] = [];
   for (let g = 0; g < groups; g++) {
     const [x, y, current] = [problem.x[g] as Matrix, problem.y[g] as Matrix, problem.weights[g] as Matrix];
     assertFinite(x.data, problem.name, 'what it reads on some sample');
     assertFinite(y.data, problem.name, 'what it should give on some sample');
-    const search = { fitRows: problem.fitRows, start: strength || start };
+    const search = { fitRows: problem.fitRows, startsAtMost, start: strength || start };
     const solution =
       groups > 1 && x.columns + y.columns <= SMALL
         ? solveSmall({ x, y, weights: current, ...search })

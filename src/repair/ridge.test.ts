@@ -3,7 +3,7 @@ import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { gramOfColumns, gramOfRows, roughGramOfColumns } from './gram.ts';
 import { type Matrix, Products } from './products.ts';
-import { solveRidge } from './ridge.ts';
+import { descent, solveRidge } from './ridge.ts';
 import { solveSmall } from './small-ridge.ts';
 
 let products: Products;
@@ -124,5 +124,31 @@ describe('solveRidge', () => {
     const residual = matrix(50, 1, (r) => x.data[r * 4] as number);
     const { change } = await solveRidge({ x, residual, fitRows: 38 }, products);
     expect(must(change, 'no change').data[2]).toBe(0);
+  });
+});
+
+describe('the search for a strength', () => {
+  /** Errors by strength, with the least at one of them, and which strengths are asked for. */
+  const searched = (least: number, from: Parameters<typeof descent>[0]) => {
+    const asked: number[] = [];
+    const search = descent(from);
+    let step = search.next();
+    while (!step.done) {
+      asked.push(step.value);
+      step = search.next(Math.abs(Math.log10(step.value / least)));
+    }
+    return { found: step.value.strength, asked };
+  };
+
+  it.each([1e-5, 1e-3, 1e-1, 10])('finds the least error at %s from any start', (least) => {
+    for (const start of [undefined, 1e-5, 1e-2, 10]) expect(searched(least, { start }).found).toBe(least);
+  });
+
+  it('asks for nothing above its start where that is the most', () => {
+    expect(searched(1e-3, { start: 1e-1, startsAtMost: true })).toEqual({
+      found: 1e-3,
+      asked: [1e-2, 1e-1, 1e-3, 1e-4],
+    });
+    expect(searched(1, { start: 1e-1, startsAtMost: true })).toEqual({ found: 1e-1, asked: [1e-2, 1e-1] });
   });
 });

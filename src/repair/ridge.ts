@@ -15,6 +15,8 @@ export interface RidgeProblem {
   readonly fitRows: number;
   /** Strength where the search starts, such as that of the last layer. */
   readonly start?: number | undefined;
+  /** Whether the best strength is at the start or below it, as for fewer inputs of a layer than before; default false. */
+  readonly startsAtMost?: boolean | undefined;
 }
 
 /** The change of the weights, and its effect on held-out rows. */
@@ -61,7 +63,7 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
     }
     return sum / Math.max(1, predicted.data.length);
   };
-  const search = descent(problem.start);
+  const search = descent(problem);
   let step = search.next();
   while (!step.done) step = search.next(await errorAt(step.value));
   const found = step.value;
@@ -98,7 +100,10 @@ export interface Tried {
  * Walks down the list of strengths from a start: in practice the held-out error has one minimum. Asks for the error of
  * one strength after another, and returns the best.
  */
-export function* descent(start = DEFAULT_START): Generator<number, Tried, number> {
+export function* descent({
+  start = DEFAULT_START,
+  startsAtMost = false,
+}: Pick<RidgeProblem, 'start' | 'startsAtMost'>): Generator<number, Tried, number> {
   const errors = new Map<number, number>();
   function* error(index: number): Generator<number, number, number> {
     const strength = STRENGTHS[index];
@@ -111,7 +116,8 @@ export function* descent(start = DEFAULT_START): Generator<number, Tried, number
     0,
     STRENGTHS.findIndex((strength) => strength >= start * 0.99),
   );
-  const direction = (yield* error(at + 1)) < (yield* error(at)) ? 1 : -1;
+  const goesUp = !startsAtMost && (yield* error(at + 1)) < (yield* error(at));
+  const direction = goesUp ? 1 : -1;
   while ((yield* error(at + direction)) < (yield* error(at))) at += direction;
   return { strength: STRENGTHS[at] as number, error: yield* error(at) };
 }

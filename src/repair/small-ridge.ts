@@ -34,7 +34,7 @@ export function solveSmall(problem: SmallProblem): RidgeSolution {
     const change = solved(fit, n, m, strength, factor);
     return change ? errorOf(held, change, n, m) / heldValues : Number.POSITIVE_INFINITY;
   };
-  const search = descent(problem.start);
+  const search = descent(problem);
   let step = search.next();
   while (!step.done) step = search.next(errorAt(step.value));
   const found = step.value;

@@ -76,11 +76,14 @@ export async function repairTables(
     const run = { ...settings, parts: settings.networks, samples, cut, random: new Random(seed) };
     const networks = await TableNetworks.open(draft, tasks, run);
     const memory = cut.slice(1).map(() => new RowMemory());
+    // Searches for a strength start where that of the layer before was found, then at that of the level before.
+    let first: number | undefined;
     for (const { layer, sampled } of tasks) {
-      let start: number | undefined;
+      let start = first;
       const inputs = await networks.inputsOf(layer, sampled, memory);
       const answers = await reference.valuesAt(layer.name, layer.output);
       const made: LayerTable[] = [];
+      let isFitted = false;
       for (const [at, x] of inputs.entries()) {
         const level = at + 1;
         const positions = draft.positionsAt(level);
@@ -88,11 +91,14 @@ export async function repairTables(
         const y = targetRows(answers, layer.channels, rows, x.length, undefined);
         const weights = weightMatrices(layer, positions(layer.input), rows);
         const fit = await fitLayer(
-          { name: layer.name, x, y, weights, fitRows: sampled.fitRows },
+          // Fewer inputs say less of each other, so they want no stronger ridge.
+          { name: layer.name, x, y, weights, fitRows: sampled.fitRows, startsAtMost: at > 0 && isFitted },
           products,
           start,
         );
         start = fit.strength || start;
+        isFitted ||= fit.refit;
+        if (at === 0) first = start;
         made.push(tableOf(layer, level, fit.weights));
         repairs.push({ ...repairOf(layer, sampled, x[0] as Matrix, fit), level });
         onProgress?.(repairs.length, tasks.length * (draft.levels - 1));

@@ -19,7 +19,7 @@ export async function timeForms(
   bundle: MeasurableBundle & { readonly manifest: Pick<BundleManifest, 'stages'> },
   forms: readonly EightBitForm[],
   ranges: ReadonlyMap<string, ValueRange>,
-  options: { readonly name: string; readonly threads: number },
+  options: { readonly name: string },
 ): Promise<EightBitForm[]> {
   const { ratios, groups, stages } = bundle.manifest;
   const last = ratios.length - 1;
@@ -47,7 +47,8 @@ export async function timeForms(
       timed.push(form);
       continue;
     }
-    const found = await medianSeconds(graphs, options);
+    // As a device runs them, and as float32 was timed.
+    const found = await medianSeconds(graphs, { name: options.name, threads: 1 });
     const gains = levels.map((_, i) => (found[2 * i + 1] ?? 0) / Math.max(1e-12, found[2 * i] ?? 0));
     timed.push({
       ...form,
