@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { ERROR_CODES } from 'bedside/util';
 import { describe, expect, it } from 'vitest';
+import { FOLDERS } from './support/folders.ts';
 
 const root = new URL('../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
@@ -37,6 +38,22 @@ const OTHERS = [
 const ALIASES = ['class-mix', 'no-reconstruct'];
 const ALLOWED = new Set([...OTHERS, ...ALIASES].map((name) => `--${name}`));
 const SCRIPTS = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
+
+it('docs/architecture.md lists what each folder imports, as the folder table has it', () => {
+  const rows = [...read('docs/architecture.md').matchAll(/^\| `([a-z]+)` \| (?:yes)? *\| .* \| (`.*) \|$/gm)];
+  const sorted = (text = ''): string[] =>
+    [...text.matchAll(/`([a-z]+)`/g)].map(([, name]) => String(name)).sort();
+  expect(rows.length).toBeGreaterThan(15);
+  for (const [, folder = '', cell = ''] of rows) {
+    const [imports, types] = cell.split('; types of ');
+    const { [folder]: rule } = FOLDERS;
+    expect([folder, sorted(imports), sorted(types)]).toEqual([
+      folder,
+      [...(rule?.imports ?? [])].sort(),
+      [...(rule?.types ?? [])].sort(),
+    ]);
+  }
+});
 
 it('hints outside the command line name options that a command has', () => {
   const lines = below('src', '.ts')
