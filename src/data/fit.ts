@@ -1,5 +1,5 @@
 // Refusals when data and model do not fit, both sides said; and when the samples do not fit into memory.
-import { BedsideError, formatBytes } from '../util/index.ts';
+import { BedsideError, firstOf, formatBytes } from '../util/index.ts';
 import { availableMemory } from '../util/internal.ts';
 
 /** `[1, 64, 64]` */
@@ -117,7 +117,5 @@ export function absentClasses(
   for (const label of labels) present[label] = 1;
   const absent = classNames.filter((_, i) => !present[i] && (classFilter?.includes(i) ?? true));
   if (absent.length === 0) return [];
-  const few = absent.slice(0, 10).join(', ');
-  const more = absent.length > 10 ? ` and ${absent.length - 10} more` : '';
-  return [`${name} has no sample of ${absent.length === 1 ? 'class' : 'classes'} ${few}${more}`];
+  return [`${name} has no sample of ${absent.length === 1 ? 'class' : 'classes'} ${firstOf(absent, 10)}`];
 }

@@ -1,6 +1,14 @@
 // Numbers at the borders of their units.
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
+import {
+  counted,
+  firstOf,
+  formatBytes,
+  formatCount,
+  formatJoules,
+  formatPercent,
+  formatSeconds,
+} from './format.ts';
 
 describe('numbers as people read them', () => {
   it.each([
@@ -39,5 +47,16 @@ describe('numbers as people read them', () => {
       '123456 J',
     ]);
     expect(formatPercent(0.98444)).toBe('98.4 %');
+  });
+
+  it('counts and lists', () => {
+    expect([counted(1, 'record'), counted(0, 'record'), counted(3, 'record')]).toEqual([
+      '1 record',
+      '0 records',
+      '3 records',
+    ]);
+    expect(firstOf(['a', 'b', 'c'], 3)).toBe('a, b, c');
+    expect(firstOf(['a', 'b', 'c', 'd'], 2)).toBe('a, b and 2 more');
+    expect(firstOf([], 2)).toBe('');
   });
 });

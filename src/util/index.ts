@@ -1,7 +1,15 @@
 export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './errors.ts';
 export { largest, smallest } from './extremes.ts';
 export { assertWritable, writeFileAtomic } from './files.ts';
-export { counted, formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
+export {
+  counted,
+  firstOf,
+  formatBytes,
+  formatCount,
+  formatJoules,
+  formatPercent,
+  formatSeconds,
+} from './format.ts';
 export { plainJson, plainLine, plainText } from './plain.ts';
 export { median } from './statistics.ts';
 export {

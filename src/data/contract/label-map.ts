@@ -1,5 +1,5 @@
 // From the data's labels to the network's classes: by the contract's map, by name, or by position.
-import { BedsideError, largest } from '../../util/index.ts';
+import { BedsideError, firstOf, largest } from '../../util/index.ts';
 import type { PassedOver } from '../dataset.ts';
 import { assertClassCount, numberedClasses } from '../fit.ts';
 import type { InputContract } from './contract.ts';
@@ -68,7 +68,7 @@ export class LabelMap {
     if (classOf.every((index) => index === LEFT_OUT)) {
       assertClassCount(network, names, name);
       const remark =
-        `no label of ${name} (${few(names)}) has the name of a class of the network (${few(own)}): ` +
+        `no label of ${name} (${firstOf(names, FEW)}) has the name of a class of the network (${firstOf(own, FEW)}): ` +
         'they were taken in order; --class-map says which is which';
       return new LabelMap(names, own, undefined, name, [remark]);
     }
@@ -120,14 +120,16 @@ export class LabelMap {
     if (unknown.length === Object.keys(classMap).length) {
       throw new BedsideError(
         'E_DATA_FIT',
-        `the class map names no label of ${name}: its labels are ${few(names)}`,
+        `the class map names no label of ${name}: its labels are ${firstOf(names, FEW)}`,
         {
           hint: 'write label of the data : class of the network, such as N:0,S:1,Q:-',
         },
       );
     }
     const remarks =
-      unknown.length === 0 ? [] : [`the class map names ${few(unknown)}, which ${name} does not have`];
+      unknown.length === 0
+        ? []
+        : [`the class map names ${firstOf(unknown, FEW)}, which ${name} does not have`];
     // Names of the network's classes: its own, else those of the labels that become them.
     const told = own.map((known, index) => {
       const labels = names.filter((_, i) => classOf[i] === index);
@@ -197,14 +199,10 @@ function indexOfName(names: readonly string[], label: string, none = LEFT_OUT): 
 function classIndex(output: number | string, own: readonly string[], classes: number, label: string): number {
   const index = typeof output === 'number' ? output : own.indexOf(output);
   if (index >= 0 && index < classes) return index;
-  const known = `the network has ${classes} classes: ${few(own)}`;
+  const known = `the network has ${classes} classes: ${firstOf(own, FEW)}`;
   throw new BedsideError('E_DATA_FIT', `the class map says that ${label} is ${output}, but ${known}`, {
     hint: 'give the index of a class from 0, its name (--labels names them), or - to leave the label out',
   });
 }
 
 const FEW = 10;
-
-function few(names: readonly string[]): string {
-  return names.slice(0, FEW).join(', ') + (names.length > FEW ? ', ...' : '');
-}

@@ -1,7 +1,7 @@
 // The images of a data set with what they should give: by class folders, or by a list of labels.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { BedsideError, hasClasses, largest } from '../../util/index.ts';
+import { BedsideError, firstOf, hasClasses, largest } from '../../util/index.ts';
 import { LabelMap } from '../contract/label-map.ts';
 import type { DatasetOptions, PassedOver, Targets } from '../dataset.ts';
 import { filesOfDirectory } from '../dicom/directory.ts';
@@ -135,7 +135,7 @@ async function ofList(
   const others =
     list.others.length === 0
       ? []
-      : [`columns of ${list.path} that are not used: ${list.others.slice(0, 10).join(', ')}`];
+      : [`columns of ${list.path} that are not used: ${firstOf(list.others, 10)}`];
   return {
     root,
     paths: inSplit.map(({ path }) => path),
@@ -271,7 +271,7 @@ function severalOf(
   if (names.length !== classes) {
     throw new BedsideError(
       'E_DATA_FIT',
-      `${path} does not fit: the model gives ${classes} labels, the list has ${found.length} (${found.slice(0, 10).join(', ')})`,
+      `${path} does not fit: the model gives ${classes} labels, the list has ${found.length} (${firstOf(found, 10)})`,
       { hint: "--labels names the network's labels, in the order of its scores" },
     );
   }
@@ -284,10 +284,8 @@ function severalOf(
   });
   const lost = found.filter((name) => !names.includes(name));
   const remarks = [
-    ...(lost.length > 0
-      ? [`labels of ${path} that the network does not have: ${lost.slice(0, 10).join(', ')}`]
-      : []),
-    ...(names === own ? [] : [`labels of ${path} in order: ${names.slice(0, 20).join(', ')}`]),
+    ...(lost.length > 0 ? [`labels of ${path} that the network does not have: ${firstOf(lost, 10)}`] : []),
+    ...(names === own ? [] : [`labels of ${path} in order: ${firstOf(names, 20)}`]),
   ];
   return { targets: { kind: 'labels', shape: [classes], data }, classNames: names, remarks };
 }

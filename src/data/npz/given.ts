@@ -1,5 +1,5 @@
 // What an archive says about its samples: labels, values or masks, and patients, joined over the parts of a split.
-import { BedsideError, must } from '../../util/index.ts';
+import { BedsideError, firstOf, must } from '../../util/index.ts';
 import type { ByteSource } from '../archive/byte-source.ts';
 import type { ZipEntry } from '../archive/zip.ts';
 import { zipPieces } from '../archive/zip-pieces.ts';
@@ -188,7 +188,7 @@ async function namedClasses(
     map,
     Int32Array.from(texts, (label) => indices.get(label) ?? 0),
   );
-  const told = `labels of ${name} are names, numbered in sorted order: ${names.slice(0, 10).join(', ')}`;
+  const told = `labels of ${name} are names, numbered in sorted order: ${firstOf(names, 10)}`;
   const isKnown = options.contract?.classes !== undefined || options.contract?.classMap !== undefined;
   return {
     ...rest,

@@ -1,6 +1,6 @@
 // The arrays of an archive for a network of several inputs: `<split>_<input>`, or the input's own name, or `x_<input>`.
 // A sample is one row with all inputs one after the other.
-import { BedsideError, type TaskKind } from '../../util/index.ts';
+import { BedsideError, firstOf, type TaskKind } from '../../util/index.ts';
 import type { DatasetSplit, InputPart } from '../dataset.ts';
 import { formatShape, shapeMisfit } from '../fit.ts';
 import { isWide } from '../images/pixel-range.ts';
@@ -66,7 +66,7 @@ function noArray(
   name: string,
 ): BedsideError {
   const read = inputs.map((input) => input.name).join(', ');
-  const own = [...entries.keys()].slice(0, 20).join(', ') || 'none';
+  const own = firstOf([...entries.keys()], 20) || 'none';
   return new BedsideError(
     'E_DATA',
     `${name} has no array of input '${missing.name}': the model reads ${read}`,

@@ -1,6 +1,6 @@
 // Which arrays of an archive are samples, what they should give, and whose they are: names as MedMNIST, Keras and
 // scikit-learn have them, by split or for all.
-import { BedsideError, type TaskKind } from '../../util/index.ts';
+import { BedsideError, firstOf, type TaskKind } from '../../util/index.ts';
 import type { DatasetSplit } from '../dataset.ts';
 
 /** Names of each split's part, the first that is there; in the order in which `all` has them. */
@@ -63,7 +63,7 @@ export function partsOf(entries: Names, split: DatasetSplit, name: string, wante
     return namesBy(entries, (array) => [array], wanted).map((names) => ({ ...names, position }));
   }
   const looked = PARTS[split].map((part) => `${part}_images`).join(', ');
-  const there = [...entries.keys()].slice(0, 20).join(', ') || 'none';
+  const there = firstOf([...entries.keys()], 20) || 'none';
   throw new BedsideError('E_DATA', `${name} has neither ${looked} nor x`, {
     hint: `its arrays are ${there}; choose another --split or rename them (docs/data.md lists the names)`,
   });

@@ -1,5 +1,5 @@
 // What is said about the recordings that windows were cut from: other leads, other rates.
-import { must } from '../../util/index.ts';
+import { firstOf, must } from '../../util/index.ts';
 import { ANY, type Lead } from './source.ts';
 import type { SignalTarget } from './steps.ts';
 
@@ -10,7 +10,7 @@ const FEW = 5;
 
 /** The first few names. */
 export function few(items: readonly string[]): string {
-  return items.slice(0, FEW).join(', ') + (items.length > FEW ? ', ...' : '');
+  return firstOf(items, FEW);
 }
 
 /** The leads of all records, the most frequent first, and all rates. */

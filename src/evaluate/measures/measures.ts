@@ -1,7 +1,7 @@
 // The measures of each task (docs/tasks.md): from scores and what they should be, to numbers by name.
 
 import type { Targets } from '../../data/internal.ts';
-import { BedsideError, MEASURE_WORDS, type MeasureName, must } from '../../util/index.ts';
+import { BedsideError, firstOf, MEASURE_WORDS, type MeasureName, must } from '../../util/index.ts';
 import {
   channelsOf,
   foundMasks,
@@ -194,8 +194,7 @@ function averaged(
 export function describeLeftOut({ leftOut }: Pick<Measured, 'leftOut'>, names: readonly string[]): string[] {
   return Object.entries(leftOut).map(([measure, labels]) => {
     const those = labels.map((label) => names[label] ?? String(label));
-    const few = those.slice(0, 10).join(', ') + (those.length > 10 ? ` and ${those.length - 10} more` : '');
-    return `${MEASURE_WORDS[measure as MeasureName]} leaves out ${few}: the samples do not allow it there (docs/tasks.md)`;
+    return `${MEASURE_WORDS[measure as MeasureName]} leaves out ${firstOf(those, 10)}: the samples do not allow it there (docs/tasks.md)`;
   });
 }
 

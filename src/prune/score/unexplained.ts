@@ -5,7 +5,7 @@ import { findGroups, type Grouping } from '../../channels/index.ts';
 import { type Criterion, isAttribution, type LayerScores } from '../../explain/index.ts';
 import { findPlainCriterion } from '../../explain/internal.ts';
 import type { Model } from '../../onnx/index.ts';
-import { BedsideError } from '../../util/index.ts';
+import { BedsideError, firstOf } from '../../util/index.ts';
 import type { UnitScores } from './unit-scores.ts';
 
 /** The criterion that ranks channels without relevance: gradient x activation, which is not zero in a gate's layers. */
@@ -103,13 +103,13 @@ export function remarksOn(
   if (first?.standIn !== undefined) {
     const names = standIns.map(({ layer }) => layer);
     const text =
-      `${listed(names)}: ${criterion} gives them nothing, as in a gate the signal takes all; ` +
+      `${firstOf(names, NAMED)}: ${criterion} gives them nothing, as in a gate the signal takes all; ` +
       `ranked by ${first.standIn} (gradient x activation)`;
     remarks.push({ kind: 'stand-in', layers: names, by: first.standIn, text });
   }
   const tied = units ? tiedGroups(grouping, units) : tiedLayers(grouping, layers);
   if (tied.length > 0) {
-    const text = `${listed(tied)}: all channels score alike by ${criterion}; which of them go is decided by their order`;
+    const text = `${firstOf(tied, NAMED)}: all channels score alike by ${criterion}; which of them go is decided by their order`;
     remarks.push({ kind: 'ties', layers: tied, by: criterion, text });
   }
   return remarks;
@@ -117,11 +117,6 @@ export function remarksOn(
 
 /** Most names in one sentence. */
 const NAMED = 8;
-
-function listed(names: readonly string[]): string {
-  const more = names.length - NAMED;
-  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
 
 function tiedGroups({ groups }: Grouping, units: UnitScores): string[] {
   return groups.flatMap(({ id, layers }) => (isTied(units.get(id)) ? layers : []));

@@ -1,7 +1,7 @@
 // What a model is made of, as text.
 import type { InspectResult, ValueRow } from '../../../app/inspect/inspect.ts';
 import { describeUncounted } from '../../../report/index.ts';
-import { formatBytes, formatCount, formatPercent, plainLine } from '../../../util/index.ts';
+import { firstOf, formatBytes, formatCount, formatPercent, plainLine } from '../../../util/index.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** Layers, groups, frozen channels and stages of a model, with its costs. */
@@ -76,9 +76,8 @@ export function describeInspected(path: string, inspection: InspectResult): stri
 function doubtsOf({ uncounted, unsized, unmeasured, notFinite }: InspectResult): string[] {
   const lines = describeUncounted(uncounted).map((line) => `\nCosts are too low: ${line}`);
   if (unsized.length > 0) {
-    const more = unsized.length > 5 ? `, and ${unsized.length - 5} more` : '';
-    const names = plainLine(unsized.slice(0, 5).join(', '));
-    lines.push(`\nBytes are too low: sizes of ${names}${more} are not known and count as 0`);
+    const names = plainLine(firstOf(unsized, 5));
+    lines.push(`\nBytes are too low: sizes of ${names} are not known and count as 0`);
   }
   if (notFinite !== undefined) lines.push(`\nNot a network that gives scores: ${plainLine(notFinite)}`);
   if (unmeasured !== undefined) {
