@@ -78,7 +78,7 @@ describe('the process', { timeout: 120_000 }, () => {
     'on %s while its workers start ends with %d: none of them stays, nor their folder',
     async (signal, status) => {
       const temporary = await mkdtemp(join(given, 'tmp-'));
-      const child = cli.spawn(['infer', 'bundle', '--data', 'data.npz', '--workers', '3', '--quiet'], given, {
+      const child = cli.spawn(['infer', 'bundle', '--data', 'data.npz', '--workers', '2', '--quiet'], given, {
         TMPDIR: temporary,
       });
       const text: string[] = [];

@@ -5,7 +5,7 @@ import { rounds } from '../src/util/test-support/rounds.ts';
 import { fuzz } from './support/fuzz/fuzz.ts';
 import { KINDS } from './support/fuzz/kinds.ts';
 
-const CASES = rounds(300, 1000);
+const CASES = rounds(240, 1000);
 
 it(`${CASES} damaged models, data, bundles, fleets, requests, policies, credentials, traces and messages`, async () => {
   // A case that hangs is found by the test's own limit; here a clock would only measure the machine.

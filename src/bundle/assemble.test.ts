@@ -17,6 +17,7 @@ import {
 } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
+import { rounds } from '../util/test-support/rounds.ts';
 import { assembleModel } from './assemble.ts';
 import type { Bundle } from './bundle.ts';
 import { type Correction, type LowRank, storedCorrection } from './correction.ts';
@@ -180,7 +181,7 @@ async function expectSame(model: Model, expected: Model): Promise<void> {
 }
 
 describe('assembleModel', () => {
-  it.each(Array.from({ length: 20 }, (_, seed) => seed))('on random network %i', async (seed) => {
+  it.each(Array.from({ length: rounds(8, 20) }, (_, seed) => seed))('on random network %i', async (seed) => {
     await expectMixes(randomNet(seed), seed);
   });
 

@@ -16,6 +16,7 @@ import { int, ints, sizeOf, withDeclarations } from '../onnx/internal.ts';
 import { withBiases } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
+import { rounds } from '../util/test-support/rounds.ts';
 import { describeModel } from './describe.ts';
 
 const LEVELS = 4;
@@ -101,7 +102,7 @@ function expectTrue(model: Model, seed: number, mixes: number): void {
   }
 }
 
-const SEEDS = Array.from({ length: 24 }, (_, seed) => seed);
+const SEEDS = Array.from({ length: rounds(12, 24) }, (_, seed) => seed);
 
 describe('descriptions of random networks', () => {
   it.each(SEEDS.filter((seed) => even(randomNet(seed))))(

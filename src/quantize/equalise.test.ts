@@ -8,7 +8,7 @@ import { invertedResidual } from './test-support/inverted-residual.ts';
 import { noiseFor } from './test-support/kinds.ts';
 
 const options = (model: Model): QuantizeOptions => ({
-  ...{ name: 'net', calibration: noiseFor(model, 32), maxPositions: 1024, copies: 1, budget: 1 },
+  ...{ name: 'net', calibration: noiseFor(model, 16), maxPositions: 512, copies: 1, budget: 1 },
 });
 
 describe('equalised channels', () => {

@@ -139,11 +139,14 @@ describe('devices', () => {
     const environments = new VectorEnvironment([wardOf({ load: { mean: 0.4, deviation: 0.1, seconds: 1 } })]);
     const view = environments.view(0);
     const taken: number[] = [];
+    let furthest = 0;
     for (let step = 0; step < 20_000; step++) {
       environments.step();
       taken.push(1 - 0.6 / must(view.slowdown[0], 'slowdown'));
-      expect(view.entry(0).macsPerSecond * must(view.slowdown[0], 'slowdown')).toBeCloseTo(2e7, 3);
+      const whole = view.entry(0).macsPerSecond * must(view.slowdown[0], 'slowdown');
+      furthest = Math.max(furthest, Math.abs(whole - 2e7));
     }
+    expect(furthest).toBeLessThan(5e-4);
     expect(Math.abs(average(taken) - 0.4)).toBeLessThan(0.02);
   });
 
@@ -152,13 +155,15 @@ describe('devices', () => {
     const environments = new VectorEnvironment([wardOf({ presence: { stays: 20, away: 10 } }, 5, devices)]);
     const view = environments.view(0);
     const there = [0, 0, 0, 0];
+    let reached = 0;
     const steps = 100_000;
     for (let step = 0; step < steps; step++) {
       environments.step();
       for (let d = 0; d < 4; d++) there[d] = must(there[d], 'a count') + must(view.present[d], 'presence');
       // Nothing reaches those who are away.
-      if (view.present[1] === 0) expect(view.bandwidth[0 * 4 + 1] || view.bandwidth[1 * 4 + 2]).toBe(0);
+      if (view.present[1] === 0 && (view.bandwidth[0 * 4 + 1] || view.bandwidth[1 * 4 + 2]) !== 0) reached++;
     }
+    expect(reached).toBe(0);
     expect([there[0], there[3]]).toEqual([steps, steps]);
     // 20 s there, 10 s away in turn, some 330 times.
     for (const d of [1, 2]) {

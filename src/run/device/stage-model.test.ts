@@ -12,6 +12,7 @@ import { canonicalModel, loadModel, type Model } from '../../onnx/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
 import { lastStepNet } from '../../onnx/test-support/recurrent-nets.ts';
 import { Random } from '../../util/internal.ts';
+import { LONG, rounds } from '../../util/test-support/rounds.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomPlan, splitBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
@@ -63,7 +64,7 @@ async function expectSame(bundle: Bundle, plan: RunPlan, random: Random): Promis
 }
 
 describe('stages of random networks', () => {
-  it.each([1, 2, 3, 4, 5, 6])('give the whole network, net %i', async (seed) => {
+  it.each(LONG ? [1, 2, 3, 4, 5, 6] : [1, 2, 3, 4])('give the whole network, net %i', async (seed) => {
     const random = new Random(seed);
     const model = canonicalGraph(randomNet(seed));
     const bundle = splitBundle(model);
@@ -84,7 +85,8 @@ describe('stages that can be split', () => {
 
   it('give the whole network for random levels and segments', async () => {
     const random = new Random(3);
-    for (let draw = 0; draw < 12; draw++) await expectSame(plain, randomPlan(plain, DEVICES, random), random);
+    for (let draw = 0; draw < rounds(8, 12); draw++)
+      await expectSame(plain, randomPlan(plain, DEVICES, random), random);
   });
 
   it('take the correction of a variant', async () => {
