@@ -118,7 +118,8 @@ export function namesIn(text: string): readonly string[] | undefined {
   if (typeof value === 'object' && value !== null) return byIndex(Object.entries(value));
   const trimmed = text.trim();
   if (/^\{.*\}$/s.test(trimmed)) {
-    const pairs = trimmed.matchAll(/(?:(\d+)|(['"])(\d+)\2)\s*:\s*(['"])(.*?)\4/gs);
+    // Indices of a few digits: where a long number is none, it is not read again from each of its digits.
+    const pairs = trimmed.matchAll(/(?:(\d{1,9})|(['"])(\d{1,9})\2)\s*:\s*(['"])(.*?)\4/gs);
     return byIndex(Array.from(pairs, ([, plain, , quoted, , name]) => [plain ?? quoted ?? '', name ?? '']));
   }
   if (/^[[(].*[\])]$/s.test(trimmed)) {

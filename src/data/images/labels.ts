@@ -232,9 +232,10 @@ function classesOf(
     return mapped(LabelMap.numbered(options, numbers, path), Int32Array.from(cells, Number));
   }
   const names = [...new Set(all.map(({ labels }) => labels[0] ?? ''))].sort();
+  const places = new Map(names.map((name, place) => [name, place]));
   return mapped(
     LabelMap.named(options, names, path),
-    Int32Array.from(cells, (cell) => names.indexOf(cell)),
+    Int32Array.from(cells, (cell) => places.get(cell) ?? -1),
   );
 }
 

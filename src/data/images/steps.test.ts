@@ -106,6 +106,8 @@ describe('sizes', () => {
     expect(await read(flat, [1, 8, 8], contract)).toEqual(
       [none, none, some, some, some, some, none, none].flat(),
     );
+    const beyond = { scale: 1, resize: { mode: 'contain', fill: 300 } } as const;
+    await expect(read(flat, [1, 8, 8], beyond)).rejects.toMatchObject({ code: 'E_CONTRACT' });
     const image = picture(4, 4, 1);
     const corner = { scale: 1, resize: { mode: 'none' }, crop: { mode: 'top-left' } } as const;
     expect(await read(image, [1, 2, 2], corner)).toEqual([0, 1, 4, 5].map((i) => image.data[i]));

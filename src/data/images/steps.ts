@@ -192,6 +192,16 @@ function cropped(pixels: Pixels, target: ImageTarget): Uint8Array | Uint16Array 
   const { height, width, channels, contract } = target;
   if (pixels.height === height && pixels.width === width) return pixels.data;
   const { fill = 0 } = contract.resize ?? {};
+  const most = pixels.data instanceof Uint16Array ? 65535 : 255;
+  if (fill > most) {
+    throw new BedsideError(
+      'E_CONTRACT',
+      `image.resize.fill is ${fill}, and the pictures hold at most ${most}`,
+      {
+        hint: 'say a stored value of the pictures (docs/data.md)',
+      },
+    );
+  }
   const isCentre = contract.crop?.mode !== 'top-left';
   const top = isCentre ? halfOf(pixels.height - height) : 0;
   const left = isCentre ? halfOf(pixels.width - width) : 0;

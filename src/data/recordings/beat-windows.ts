@@ -18,10 +18,14 @@ const MOST_RATIO = 64;
 /** `outside`: a window leaves its record; `gap`: it has missing samples. */
 export type WindowFault = 'outside' | 'gap';
 
-const FAULTS: Readonly<Record<WindowFault, string>> = {
-  outside: 'beats whose window leaves the record',
-  gap: 'beats with missing samples in their window',
-};
+/** What is said of windows with a fault, by what they are cut around. */
+const FAULTS = {
+  beats: {
+    outside: 'beats whose window leaves the record',
+    gap: 'beats with missing samples in their window',
+  },
+  windows: { outside: 'windows that leave the record', gap: 'windows with missing samples' },
+} as const;
 
 /** Cuts windows of one length at one rate. */
 export class BeatWindows {
@@ -31,6 +35,7 @@ export class BeatWindows {
   readonly length: number;
   /** Samples before the frame that a window is cut around. */
   readonly before: number;
+  readonly #faults: Readonly<Record<WindowFault, string>>;
   readonly #resamplers = new Map<number, WindowResampler>();
   /** Signals that were cut from, with gaps filled. */
   readonly #filled = new WeakMap<Float64Array, Float64Array>();
@@ -39,8 +44,15 @@ export class BeatWindows {
    * @param length samples of a window
    * @param rate samples a second
    * @param before samples before the frame that a window is cut around
+   * @param what each of them is, in words
    */
-  constructor(length: number, rate: number, before = Math.round((length * BEFORE) / WINDOW)) {
+  constructor(
+    length: number,
+    rate: number,
+    before = Math.round((length * BEFORE) / WINDOW),
+    what: keyof typeof FAULTS = 'beats',
+  ) {
+    this.#faults = FAULTS[what];
     this.rate = rate;
     this.length = length;
     this.before = before;
@@ -59,7 +71,7 @@ export class BeatWindows {
     return peaks.filter((peak) => {
       const frame = rate === lead.rate ? peak.frame : Math.round((peak.frame * lead.rate) / rate);
       const fault = this.faultOf(lead, frame);
-      if (fault) passedOver.add(FAULTS[fault], lead.record);
+      if (fault) passedOver.add(this.#faults[fault], lead.record);
       return fault === undefined;
     });
   }

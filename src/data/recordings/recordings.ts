@@ -15,6 +15,9 @@ import { guessRemarks, type LeadFacts, leadCounts, leadRemarks, rateRemarks } fr
 import type { Lead, MarkedRecord, RecordSource } from './source.ts';
 import { type SignalTarget, signalTarget, writeWindows } from './steps.ts';
 
+/** Records that a message names: as many as the MIT-BIH database has, and not all of a large one. */
+const MOST_NAMED = 50;
+
 /** Far more than a record has annotations, so that record and annotation make one number. */
 const RECORD_STRIDE = 2 ** 32;
 
@@ -139,6 +142,7 @@ async function survey(source: RecordSource, target: SignalTarget, options: Datas
     length,
     options.rate ?? DEFAULT_RATE,
     labelling.by === 'beat' ? target.before : 0,
+    labelling.by === 'beat' ? 'beats' : 'windows',
   );
   const found: Found = { source, target, labelling, windows, passedOver, listed };
   const beats: Beat[] = [];
@@ -337,7 +341,7 @@ function chosenRecords(
   const unknown = wanted.filter((record) => !known.includes(record));
   if (unknown.length > 0) {
     throw new BedsideError('E_DATA', `${folder} has no record ${unknown.join(', ')}`, {
-      hint: `its records are ${known.join(', ')}`,
+      hint: `its records are ${known.slice(0, MOST_NAMED).join(', ')}${known.length > MOST_NAMED ? ', ...' : ''}`,
     });
   }
   return known.filter((record) => wanted.includes(record));

@@ -40,9 +40,10 @@ export async function listRecords(folder: string, passedOver: PassedOverCount): 
     for (const name of folders) {
       if (!read.has(name)) passedOver.add('folders beside the records, which are not read', name);
     }
+    const listings = new Map<string, Promise<ReadonlySet<string>>>();
     for (const entry of below) {
       if (entry.endsWith('/')) await search(folder, entry.slice(0, -1), 1, found, passedOver).catch(() => {});
-      else if (await exists(folder, entry)) found.add(entry);
+      else if (await exists(folder, entry, listings)) found.add(entry);
     }
   }
   for (const entry of listed) {
@@ -114,9 +115,21 @@ async function readList(folder: string): Promise<string[]> {
     .filter((line) => line !== '' && !line.startsWith('#') && !/^\/|\\|(^|\/)\.\.(\/|$)/.test(line));
 }
 
-async function exists(folder: string, record: string): Promise<boolean> {
-  const { files } = await listFolder(folder, posix.dirname(record)).catch(() => ({ files: [] as string[] }));
-  return files.includes(`${posix.basename(record)}${HEADER}`);
+/** @param listings files of the folders that were looked into; a folder may have thousands of records */
+async function exists(
+  folder: string,
+  record: string,
+  listings: Map<string, Promise<ReadonlySet<string>>>,
+): Promise<boolean> {
+  const within = posix.dirname(record);
+  const listing =
+    listings.get(within) ??
+    listFolder(folder, within).then(
+      ({ files }) => new Set(files),
+      () => new Set<string>(),
+    );
+  listings.set(within, listing);
+  return (await listing).has(`${posix.basename(record)}${HEADER}`);
 }
 
 /** Names of records that are segments of another one. */

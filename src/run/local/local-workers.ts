@@ -147,10 +147,13 @@ export class LocalWorkers implements AsyncDisposable {
   async revive(name: string): Promise<void> {
     const [worker, child] = [this.#workers.get(name), this.#processes.get(name)];
     if (!worker || !child || this.#isClosed) {
-      throw new BedsideError('E_FABRIC', `there is no worker '${name}' to start again`);
+      throw new BedsideError('E_FABRIC', `there is no worker '${name}' to start again`, {
+        hint: 'only devices with a process of their own are started again, while the workers run',
+      });
     }
     await end(child);
-    await this.add(worker);
+    // Closed meanwhile: nobody would end the new one.
+    if (!this.#isClosed) await this.add(worker);
   }
 
   /** Names of the devices whose process has ended. */
