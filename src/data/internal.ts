@@ -53,6 +53,7 @@ export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKi
 export { BeatWindows, DEFAULT_RATE, type WindowFault } from './recordings/beat-windows.ts';
 export {
   type AnnotatedBeat,
+  atRate,
   chooseLead,
   leadNamed,
   openRecording,

@@ -48,6 +48,14 @@ beforeAll(async () => {
   } as const;
   await writeFile(join(folder, 'night.edf'), edfFile({ signals: [heart] }));
   const annotations = made.map(({ at }) => ({ time: Math.round(at * RATE) / RATE, text: 'N' }));
+  // Annotations are told by the fastest signal, which is not the one that is searched.
+  const faster = {
+    label: 'EMG',
+    unit: 'mV',
+    perRecord: 2 * RATE,
+    samples: new Float64Array(2 * RATE * SECONDS),
+  };
+  await writeFile(join(marked, '..', 'rates.rec'), edfFile({ signals: [heart, faster], annotations }));
   await writeFile(
     marked,
     edfFile({ signals: [heart], annotations: [...annotations, { time: 1, text: 'woke' }] }),
@@ -89,6 +97,8 @@ describe('detect', () => {
     const found = await json(marked, '--learning', '3');
     const after = marks.filter(([frame]) => frame >= 3 * RATE);
     expect(found.records[0]).toMatchObject({ name: 'marked.edf', tp: after.length, fp: 0, fn: 0 });
+    const faster = await json(join(marked, '..', 'rates.rec'), '--learning', '3');
+    expect(faster.records[0]).toMatchObject({ rate: RATE, tp: after.length, fp: 0, fn: 0 });
   });
 
   it('takes what data sets take: .rec, any ending, names of leads without their type, beats of WFDB beside', async () => {

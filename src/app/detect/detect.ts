@@ -1,5 +1,6 @@
 // Finds heartbeats in recordings as a live detector would, and compares them with annotated ones.
 import {
+  atRate,
   chooseLead,
   openRecording,
   type RecordedLead,
@@ -107,15 +108,16 @@ async function detectIn(
   const read = await recording.read(chooseLead(recording, lead));
   for (const remark of read.remarks) journal.remark(remark);
   const { beats, load, quality } = beatsOf(read, { flat, saturation });
-  const { name, flutter } = recording;
   const { rate, samples } = read;
+  const { name, flutter, beats: annotated } = atRate(recording, rate);
+  if (samples.length === 0) journal.remark(`${name} holds no samples`);
   const facts = {
     ...{ name, lead: read.name, rate, seconds: samples.length / rate, beats: beats.length, load },
     signal: quality,
     longestDelay: beats.reduce((most, { sample, decidedAt }) => Math.max(most, decidedAt - sample), 0) / rate,
   };
   const none = { tp: 0, fp: 0, fn: 0, sensitivity: Number.NaN, positivePredictivity: Number.NaN };
-  if (!recording.beats) {
+  if (!annotated) {
     journal.remark(`${name} has no annotated beats: it was searched and is not compared`);
     return { ...facts, ...none };
   }
@@ -124,9 +126,9 @@ async function detectIn(
     return { ...facts, ...none };
   }
   const { tp, fp, fn } = compareBeats({
-    reference: recording.beats.map(({ sample }) => sample),
+    reference: annotated.map(({ sample }) => sample),
     detected: beats.map(({ sample }) => sample),
-    ...{ rate: recording.rate, flutter, learning },
+    ...{ rate, flutter, learning },
   });
   return { ...facts, tp, fp, fn, ...detectionShares({ tp, fp, fn }) };
 }
@@ -154,7 +156,7 @@ function beatsOf(
   const { user, system } = process.cpuUsage(start);
   const { missing, flat, saturated } = watch.samples;
   return {
-    ...{ beats, load: ((user + system) / 1e6 / samples.length) * rate },
+    ...{ beats, load: samples.length === 0 ? 0 : ((user + system) / 1e6 / samples.length) * rate },
     quality: { missing: missing / rate, flat: flat / rate, saturated: saturated / rate, times },
   };
 }

@@ -70,6 +70,18 @@ export async function openRecording(path: string): Promise<Recording> {
   return (await isEdf(path)) ? await ofEdf(path) : await ofWfdb(path);
 }
 
+/** A recording whose beats and episodes are told in samples of this rate: that of the lead that is looked at. */
+export function atRate(recording: Recording, rate: number): Recording {
+  const factor = rate / recording.rate;
+  if (factor === 1) return recording;
+  return {
+    ...recording,
+    rate,
+    beats: recording.beats?.map((beat) => ({ ...beat, sample: Math.round(beat.sample * factor) })),
+    flutter: recording.flutter.map(({ from, to }) => ({ from: from * factor, to: to * factor })),
+  };
+}
+
 /**
  * The recordings that a path stands for: those of a folder, sorted, or itself.
  * @throws BedsideError E_DATA for a folder without recordings, E_FILE for one that cannot be read

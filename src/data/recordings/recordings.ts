@@ -56,6 +56,7 @@ export async function readRecordings(source: RecordSource, options: DatasetOptio
   const size = target.length * target.leads.length;
   // Twice through the files, so that only one record's signal is in memory and only chosen windows are kept.
   const { beats, leads, passedOver, labelling, windows, remarks } = await survey(source, target, options);
+  if (beats.length === 0) throw nothingLeft(path, options.split, passedOver);
   const { all, classNames, leftOut, labelRemarks } = labelsOf(beats, labelling, options, path);
   const patients = beats.map(({ patient }) => patient);
   const chosen = chooseSamples({ size: beats.length, labels: all, patients }, options, path);
@@ -101,6 +102,15 @@ export async function readRecordings(source: RecordSource, options: DatasetOptio
     leads: leadCounts(leads),
     hash: hashSamples(samples, labels),
   };
+}
+
+/** An error about recordings that give no window, with what was passed over. */
+function nothingLeft(path: string, split: DatasetSplit, passedOver: PassedOverCount): BedsideError {
+  const left = passedOver.list().map(({ reason, count }) => `${count} ${reason}`);
+  const why = left.join('; ') || 'its recordings are shorter than a window, or hold none of this split';
+  return new BedsideError('E_DATA', `no window of ${path} is left for the ${split} split: ${why}`, {
+    hint: 'choose other records or another split, or name other leads in the contract',
+  });
 }
 
 /** A frame of the first lead in the frames of another one, which may have another rate. */

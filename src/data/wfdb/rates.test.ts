@@ -67,6 +67,14 @@ describe('values of records', () => {
     expect((await read('MLII')).remarks).toEqual(["MLII of a is in 'NU', which was taken for millivolts"]);
   });
 
+  it('that give no window are refused with the reasons', async () => {
+    const folder = await folderOf('none', { a: recordOf(360, 'V5') });
+    const contract = { signal: { leads: ['V9'] } };
+    await expect(openDataset(folder, { ...OPTIONS, contract })).rejects.toThrow(
+      /no window of .* is left for the all split: 1 records without the leads V9/,
+    );
+  });
+
   it('come with what a list says of their records, once of each', async () => {
     const folder = await folderOf('listed', { a: recordOf(360) });
     const list = (text: string) => writeFile(join(folder, 'labels.csv'), `record,patient,split\n${text}\n`);

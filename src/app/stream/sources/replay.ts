@@ -1,6 +1,6 @@
 // A recording replayed as it was recorded: packets of a tenth of a second, in real time or faster.
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { openRecording, type RecordedLead, type SignalTarget } from '../../../data/internal.ts';
+import { atRate, openRecording, type RecordedLead, type SignalTarget } from '../../../data/internal.ts';
 import { BedsideError } from '../../../util/index.ts';
 import { chooseLeads } from '../bed.ts';
 import type { SourceSink, StreamSource } from './source.ts';
@@ -44,7 +44,7 @@ export async function replaySource(
     );
   }
   return {
-    ...{ spec, bed: recording.name, recording },
+    ...{ spec, bed: recording.name, recording: atRate(recording, first.rate) },
     run: async (sink, signal) => {
       for (const { remarks } of leads) for (const remark of remarks) sink.note(remark);
       await replay(leads, options, sink, signal);
