@@ -17,7 +17,7 @@ import { randomConstant } from './test-support/models.ts';
 import { richProto } from './test-support/rich-model.ts';
 
 /** `npm run test:long` tries more. */
-const ROUNDS = rounds(500, 2000);
+const ROUNDS = rounds(300, 2000);
 
 /** A small network with shape arithmetic, as exporters write it. */
 function network(): Uint8Array {

@@ -13,7 +13,7 @@ const seeds = (count: number, from = 0) => Array.from({ length: count }, (_, i) 
 describe('all plans, the exact search and HiGHS', () => {
   it('find the same on small instances of every kind', async () => {
     const seen = { optimal: 0, infeasible: 0, shared: 0, partial: 0, inner: 0, several: 0 };
-    for (const seed of seeds(rounds(40, 300))) {
+    for (const seed of seeds(rounds(30, 300))) {
       const sizes = {
         stages: 3 + Number(seed % 20 === 0),
         devices: 2 + (seed % 2),

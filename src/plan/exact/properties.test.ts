@@ -16,11 +16,19 @@ const optimum = (instance: PlanningInstance): number => {
   return objective;
 };
 
+const known = new Map<PlanningInstance, number>();
+/** Of an instance that several tests change, found once. */
+const unchanged = (instance: PlanningInstance): number => {
+  const found = known.get(instance) ?? optimum(instance);
+  known.set(instance, found);
+  return found;
+};
+
 /** Every change of this kind must leave the optimum as it is or improve it, and improve it now and then. */
 function neverWorse(change: (instance: PlanningInstance) => PlanningInstance): void {
   let better = 0;
   for (const instance of instances) {
-    const [before, after] = [optimum(instance), optimum(change(instance))];
+    const [before, after] = [unchanged(instance), optimum(change(instance))];
     expect(after).toBeLessThanOrEqual(before * (1 + GAP));
     if (after < before * (1 - 10 * GAP)) better++;
   }
@@ -48,7 +56,7 @@ describe('the optimum', () => {
 
   it('does not depend on the order of the devices', () => {
     for (const instance of instances) {
-      expect(optimum(reversed(instance)) / optimum(instance) || 1).toBeCloseTo(1, 5);
+      expect(optimum(reversed(instance)) / unchanged(instance) || 1).toBeCloseTo(1, 5);
     }
   });
 
