@@ -1,8 +1,8 @@
 // The measured variants of a bundle as rows: cost and accuracy of each.
 import type { BundleManifest } from '../../bundle/index.ts';
-import { figureWord, levelsKey, type Variant } from '../../bundle/internal.ts';
+import { figureWord, levelsKey, measureTerm, type Variant } from '../../bundle/internal.ts';
 import { frontierOf } from '../../pack/internal.ts';
-import { formatMeasure, hasClasses, MEASURE_WORDS, must } from '../../util/index.ts';
+import { formatMeasure, hasClasses, must } from '../../util/index.ts';
 
 /** One variant, with its share of the unpruned network's work. */
 export interface FrontierRow extends Omit<Variant, 'recall'> {
@@ -39,9 +39,8 @@ export function measureWord({
 }: {
   readonly accuracy: Pick<BundleManifest['accuracy'], 'measure'>;
 }): string {
-  const { measure } = accuracy;
-  if (measure === 'balanced') return MEASURE_WORDS.balancedAccuracy;
-  return measure === 'agreement' ? 'agreement with the unpruned network' : MEASURE_WORDS[measure];
+  const term = measureTerm(accuracy);
+  return accuracy.measure === 'agreement' ? `${term} with the unpruned network` : term;
 }
 
 /** The same as the title of a column, which keeps it short. */
