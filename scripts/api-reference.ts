@@ -29,7 +29,7 @@ const options = [
   '--name',
   'bedside',
   // Those that comments here use; @generated is the compiler's of the format.
-  ...['@param', '@returns', '@throws', '@generated'].flatMap((tag) => ['--blockTags', tag]),
+  ...['@param', '@returns', '@throws', '@deprecated', '@generated'].flatMap((tag) => ['--blockTags', tag]),
   '--excludeExternals',
   '--plugin',
   'typedoc-plugin-missing-exports',
