@@ -5,7 +5,7 @@ import { zipPieces } from './archive/zip-pieces.ts';
 import { waveformFacts } from './dicom/recordings.ts';
 import { edfFacts } from './edf/source.ts';
 import { listImages } from './images/files.ts';
-import { isLabelList, readLabelList } from './labels/list.ts';
+import { areNumbers, inOrder, isLabelList, readLabelList } from './labels/list.ts';
 import { partsOf } from './npz/names.ts';
 import { npyHeadOf } from './npz/npy-rows.ts';
 import { npzEntries } from './npz/npz.ts';
@@ -57,8 +57,8 @@ async function imageLabels(path: string): Promise<readonly string[] | undefined>
   if (!isLabelList(path)) return undefined;
   const { files, labelColumns } = await readLabelList(path);
   if (labelColumns.length > 1) return labelColumns;
-  const names = [...new Set(files.flatMap(({ labels }) => labels.filter((label) => label !== '')))].sort();
-  return names.length === 0 || names.every((name) => /^\d+$/.test(name)) ? undefined : names;
+  const names = inOrder(files.flatMap(({ labels }) => labels.filter((label) => label !== '')));
+  return areNumbers(names) ? undefined : names;
 }
 
 async function signalsOf(path: string): Promise<Required<Pick<DataFacts, 'leads' | 'rates'>>> {

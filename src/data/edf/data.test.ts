@@ -210,7 +210,9 @@ describe('recordings of EDF as a data set', () => {
     expect(data.passedOver).toEqual([
       { reason: 'records without a label in the list', count: 1, examples: ['d.edf'] },
     ]);
-    expect(data.remarks?.join()).toContain('labelled by the list');
+    expect(data.remarks?.join()).toContain('labelled by the list of records; in order: sick, well');
+    await writeFile(join(folder, 'labels.csv'), 'record,label\na,10\nb,2\n');
+    expect((await openDataset(folder, options)).classNames).toEqual(['2', '10']);
   });
 
   it('without annotations are windows one after the other, unless the network reads beats', async () => {

@@ -76,6 +76,9 @@ describe('a list of labels', () => {
   it('has no need of names of columns, and may hold numbers', async () => {
     const folder = await folderOf('bare', { ...images, 'l.csv': 'img/1.pgm;1\nimg/2.pgm;0\n' });
     expect([...(await openDataset(join(folder, 'l.csv'), OPTIONS)).labels!]).toEqual([1, 0]);
+    await writeFile(join(folder, 'f.csv'), 'file,label\nimg/1.pgm,1.0\nimg/2.pgm,0.0\n');
+    expect([...(await openDataset(join(folder, 'f.csv'), OPTIONS)).labels!]).toEqual([1, 0]);
+    await rm(join(folder, 'f.csv'));
     const contract = { classMap: { 0: 1, 1: 0 } };
     expect([...(await openDataset(folder, { ...OPTIONS, contract })).labels!]).toEqual([0, 1]);
   });

@@ -7,6 +7,7 @@ import type { DatasetOptions, PassedOver, Targets } from '../dataset.ts';
 import { filesOfDirectory } from '../dicom/directory.ts';
 import { assertLabelsOf, numberedClasses, wholeLabel } from '../fit.ts';
 import {
+  areNumbers,
   FileFinder,
   isLabelList,
   type LabelList,
@@ -224,7 +225,7 @@ function classesOf(
     return mapped(LabelMap.named(options, labelColumns, path), columns);
   }
   const cells = entries.map(({ labels }) => labels[0] ?? '');
-  if (all.every(({ labels }) => /^\d+$/.test(labels[0] ?? ''))) {
+  if (areNumbers(all.map(({ labels }) => labels[0] ?? ''))) {
     const numbers = all.map(({ labels }) => wholeLabel(Number(labels[0]), path));
     const highest = largest(numbers);
     const { classFilter, contract } = options;

@@ -63,6 +63,21 @@ export interface LabelList {
 /** The name of a list that means to be one. */
 const LABELS = /^labels\.[ct]sv$/i;
 
+/** A label that is a number, also as tables of fractions write it: `2.0`. */
+const WHOLE = /^\d+(?:\.0*)?$/;
+
+/** Whether labels are numbers of classes, and not names. */
+export function areNumbers(labels: Iterable<string>): boolean {
+  for (const label of labels) if (!WHOLE.test(label)) return false;
+  return true;
+}
+
+/** Different labels in order: numbers by size, names by their letters. */
+export function inOrder(labels: Iterable<string>): string[] {
+  const different = [...new Set(labels)];
+  return areNumbers(different) ? different.sort((a, b) => Number(a) - Number(b)) : different.sort();
+}
+
 /** Whether a path is that of a list, by its ending. */
 export function isLabelList(path: string): boolean {
   return ['.csv', '.tsv'].includes(extname(path).toLowerCase());

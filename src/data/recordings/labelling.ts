@@ -3,6 +3,7 @@
 import { BedsideError } from '../../util/index.ts';
 import type { InputContract } from '../contract/contract.ts';
 import type { DatasetOptions } from '../dataset.ts';
+import { inOrder } from '../labels/list.ts';
 import { BEAT_CLASSES } from '../synthetic/ecg-beats.ts';
 import { ANNOTATORS, type Marks, SYMBOLS } from './marks.ts';
 import type { ListedRecord } from './record-patients.ts';
@@ -93,7 +94,7 @@ function withoutMarks(
   { listed, unlabelled, path }: Otherwise,
   { signal }: InputContract,
 ): Labelling | undefined {
-  const labels = [...new Set([...listed.values()].flatMap(({ label }) => label ?? []))].sort();
+  const labels = inOrder([...listed.values()].flatMap(({ label }) => label ?? []));
   if (labels.length === 0 && !unlabelled) return undefined;
   if (signal?.window?.around !== 'beat')
     return { by: labels.length > 0 ? 'record' : 'nothing', names: labels };
@@ -115,7 +116,7 @@ export function tellLabelling(
 ): string[] {
   if (by === 'beat') return [];
   const windows = `no annotation of ${path} marks a beat or a rhythm: samples are windows of ${length} one after the other`;
-  if (by === 'record') return [`${windows}, labelled by the list of records`];
+  if (by === 'record') return [`${windows}, labelled by the list of records; in order: ${names.join(', ')}`];
   if (by === 'nothing') return [`${windows}, without labels`];
   const why = hasBeats ? '' : ', as no annotation marks a beat';
   return [
