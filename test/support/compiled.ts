@@ -3,7 +3,7 @@
 // takes to start is the loading of hundreds of files; `cli-process.test.ts` and `npm run check:package` run them as they
 // are.
 import { readFile, symlink } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { madeOnce, ROOT } from './made-once.ts';
@@ -73,8 +73,13 @@ const asIfUnbundled: Plugin = {
     onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       const own = JSON.stringify(relative(SRC, path).replace(/\.ts$/, '.js'));
       const url = `(import.meta.url.slice(0, import.meta.url.lastIndexOf('/dist/') + 6) + ${own})`;
-      const contents = (await readFile(path, 'utf8')).replaceAll('import.meta.url', url);
-      return { contents, loader: 'ts' };
+      const text = await readFile(path, 'utf8');
+      const threads = [...text.matchAll(/startThread\(\s*import\.meta\.url,\s*'([\w-]+)'/g)];
+      const missing = threads
+        .map(([, name]) => relative(SRC, join(dirname(path), `${name}.ts`)))
+        .filter((entry) => !ENTRIES.includes(entry));
+      if (missing.length > 0) return { errors: missing.map((one) => ({ text: `${one} is no entry` })) };
+      return { contents: text.replaceAll('import.meta.url', url), loader: 'ts' };
     });
     onLoad({ filter: /./, namespace: 'engine' }, ({ path }) => ({
       contents: `import { createRequire } from 'node:module';
