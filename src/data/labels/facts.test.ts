@@ -40,7 +40,10 @@ it('tells what labels of archives and lists look like, whatever their arrays are
     }
     expect(await facts('none.npz', npz('other'))).toBeUndefined();
     const { long, texts } = npyHeads();
-    expect(await facts('long.npz', zipSync({ 'y.npy': long, 'x.npy': long }))).toEqual({ shape: [0] });
+    expect(await facts('long.npz', zipSync({ 'y.npy': long, 'x.npy': long }))).toEqual({
+      shape: [0],
+      whole: true,
+    });
     await expect(openDataset(await written('texts.npz', zipSync(texts)), OPTIONS)).rejects.toMatchObject({
       ...{ code: 'E_DATA', message: expect.stringContaining('texts are all empty') },
     });

@@ -63,7 +63,7 @@ async function factsOfEntry(
   const [count = 0, ...own] = shape;
   if (entry.bytes > MOST_BYTES) return { shape: own };
   // An array without numbers may say any length.
-  if (shape.includes(0)) return factsOf([], own, 0);
+  if (shape.includes(0)) return { shape: own, whole: true };
   const { data } = await npyOf(zipPieces(file, entry, path), entry.bytes, where);
   return factsOf(data, own, count);
 }
