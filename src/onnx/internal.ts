@@ -114,7 +114,7 @@ export {
   valuesWithoutShape,
   withDeclarations,
 } from './shapes/given.ts';
-export { constantOfKnown, integersLike, integersOf, knownOf } from './shapes/known.ts';
+export { constantOfKnown, integerConstant, integersLike, integersOf, knownOf } from './shapes/known.ts';
 export { hasConstantSize, resizeMaps } from './shapes/resize.ts';
 export { batchSymbols, inputShapes, knownValues, symbolicShapes } from './shapes/shapes.ts';
 export { poolParameters } from './shapes/window.ts';

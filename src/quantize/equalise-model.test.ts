@@ -1,6 +1,7 @@
 // Channels of a float32 network equalised before it is packed: what eight bits gain, and that nothing else changes.
 import { describe, expect, it } from 'vitest';
 import { largestDifference, run } from '../channels/test-support/net.ts';
+import { atOnce } from '../util/internal.ts';
 import { calibratedRanges } from './calibrate.ts';
 import { equaliseModel } from './equalise-model.ts';
 import { eightBitForm, eightBitPlaces } from './stored-ranges.ts';
@@ -21,7 +22,7 @@ describe('a network with equalised channels', () => {
     const lost = async (of: typeof model): Promise<number> => {
       const { layers: all, values } = eightBitPlaces(of);
       const ranges = await calibratedRanges(of, values, calibration, RUN);
-      return largestDifference(await run(eightBitForm(of, new Set(all), ranges, false), 20), exact);
+      return largestDifference(await run(atOnce(eightBitForm(of, new Set(all), ranges, false)), 20), exact);
     };
     expect(await lost(model)).toBeLessThan(0.3 * (await lost(given)));
   });

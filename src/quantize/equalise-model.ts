@@ -12,7 +12,7 @@ import {
   weightMatrices,
 } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
-import { Random } from '../util/internal.ts';
+import { atOnce, Random } from '../util/internal.ts';
 import { calibratedRanges } from './calibrate.ts';
 import { equalisableValues, equalisingFactors, scaledUnknowns, withDividedOutputs } from './equalise.ts';
 import { integerPlaces } from './places.ts';
@@ -50,7 +50,7 @@ export async function equaliseModel(
   const errorOf = async (of: Model): Promise<number> => {
     const { layers, values } = eightBitPlaces(of);
     const ranges = await calibratedRanges(of, values, calibration, run);
-    return await scores.distance(eightBitForm(of, new Set(layers), ranges, await saturates()));
+    return await scores.distance(atOnce(eightBitForm(of, new Set(layers), ranges, await saturates())));
   };
   const gains = (await errorOf(candidate.model)) < GAIN * (await errorOf(model));
   return gains ? candidate : { model, layers: [] };

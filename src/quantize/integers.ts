@@ -47,16 +47,27 @@ export function columnScales({ data, columns }: Matrix, rows: number, limit: num
   return most.map((size) => (size === 0 ? 1 : Math.max(Math.fround(size / limit), LEAST_SCALE)));
 }
 
-/** Weights `[unknowns, outputs]` rounded to multiples of their column's scale; rows behind `rows` stay. */
-export function roundedColumns(matrix: Matrix, rows: number, scales: Float64Array, limit: number): Matrix {
+/** Weights `[unknowns, outputs]` as integers of their column's scale; rows behind `rows` stay. */
+export function integerColumns(matrix: Matrix, rows: number, scales: Float64Array, limit: number): Matrix {
   const { data, columns } = matrix;
   const result = data.slice();
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {
-      const scale = scales[c] as number;
-      const whole = roundEven((data[r * columns + c] as number) / scale);
-      result[r * columns + c] = Math.min(limit, Math.max(-limit, whole)) * scale;
+      const whole = roundEven((data[r * columns + c] as number) / (scales[c] as number));
+      result[r * columns + c] = Math.min(limit, Math.max(-limit, whole));
     }
   }
   return { ...matrix, data: result };
+}
+
+/** Weights `[unknowns, outputs]` rounded to multiples of their column's scale; rows behind `rows` stay. */
+export function roundedColumns(matrix: Matrix, rows: number, scales: Float64Array, limit: number): Matrix {
+  const result = integerColumns(matrix, rows, scales, limit);
+  const { data, columns } = result;
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) {
+      data[r * columns + c] = (data[r * columns + c] as number) * (scales[c] as number);
+    }
+  }
+  return result;
 }

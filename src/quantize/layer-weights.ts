@@ -8,8 +8,7 @@ import {
   rowsOf,
   takesBias,
 } from '../repair/internal.ts';
-import { roundEven } from '../util/internal.ts';
-import { columnScales, type QuantizedLayer, roundedColumns } from './integers.ts';
+import { columnScales, integerColumns, type QuantizedLayer, roundedColumns } from './integers.ts';
 
 /** A bias is stored in int32; a scale that is too small for it is raised. */
 const MOST_INT32 = 2 ** 31 - 1024;
@@ -50,12 +49,22 @@ export async function roundLayer(
     roundedColumns(matrix, unknownsOf(matrix, hasBias), scales[g] as Float64Array, limit),
   );
   const error = await heldOutError(rounded, held.x, held.y, products);
-  const plain = { table: tableOf(layer, rounded, scales), weights: rounded, biasCorrected: false, error };
+  const plain = {
+    table: tableOf(layer, rounded, scales, limit),
+    weights: rounded,
+    biasCorrected: false,
+    error,
+  };
   if (!hasBias) return plain;
   const corrected = await correctBias(rounded, rows, products);
   const less = await heldOutError(corrected, held.x, held.y, products);
   if (less >= error) return plain;
-  return { table: tableOf(layer, corrected, scales), weights: corrected, biasCorrected: true, error: less };
+  return {
+    table: tableOf(layer, corrected, scales, limit),
+    weights: corrected,
+    biasCorrected: true,
+    error: less,
+  };
 }
 
 /** A layer's weights as integers, without samples to correct its bias by. */
@@ -66,10 +75,7 @@ export function roundedTable(
 ): QuantizedLayer {
   const hasBias = takesBias(layer);
   const scales = weights.map((matrix) => scalesOf(matrix, hasBias, { step, limit }));
-  const rounded = weights.map((matrix, g) =>
-    roundedColumns(matrix, unknownsOf(matrix, hasBias), scales[g] as Float64Array, limit),
-  );
-  return tableOf(layer, rounded, scales);
+  return tableOf(layer, weights, scales, limit);
 }
 
 /** The mean squared error of what a layer gives with these weights on held-out rows, over groups. */
@@ -159,20 +165,15 @@ function tableOf(
   layer: WeightedLayer,
   weights: readonly Matrix[],
   scales: readonly Float64Array[],
+  limit: number,
 ): QuantizedLayer {
   const hasBias = takesBias(layer);
-  const whole = weights.map((matrix, g) => {
-    const own = scales[g] as Float64Array;
-    const rows = unknownsOf(matrix, hasBias);
-    const data = matrix.data.map((value, i) => {
-      const isBias = i >= rows * matrix.columns;
-      return isBias ? value : roundEven(value / (own[i % matrix.columns] as number));
-    });
-    return { ...matrix, data };
-  });
+  const whole = weights.map((matrix, g) =>
+    integerColumns(matrix, unknownsOf(matrix, hasBias), scales[g] as Float64Array, limit),
+  );
   const { weight, bias } = fromMatrices(layer, whole);
   const all = Float32Array.from(scales.flatMap((own) => Array.from(own)));
-  return { integers: Int8Array.from(weight), scales: all, bias: bias && withBias(layer, bias) };
+  return { integers: new Int8Array(weight), scales: all, bias: bias && withBias(layer, bias) };
 }
 
 /** A layer without a bias gets none where none is needed. */

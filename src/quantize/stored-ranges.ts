@@ -14,7 +14,7 @@ import {
 } from '../onnx/internal.ts';
 import { weightMatrices } from '../repair/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
-import { scaleOfRange, type ValueRange, type ValueScale } from '../util/internal.ts';
+import { type Steps, scaleOfRange, type ValueRange, type ValueScale } from '../util/internal.ts';
 import { type QuantizedLayer, WEIGHT_LIMITS } from './integers.ts';
 import { roundedTable } from './layer-weights.ts';
 import { WALL_SLOPE } from './operators.ts';
@@ -79,14 +79,15 @@ export function withUint8Input(form: Model, scale: ValueScale): Model {
 /**
  * Consecutive stages in their eight-bit forms, as one graph in QDQ form that gives what the forms give one after the other.
  * Integers end at every joint: a sum there is computed in float32, as at the end of a stage.
+ * Each layer is a step.
  * @throws BedsideError as `eightBitForm`
  */
-export function eightBitStages(
+export function* eightBitStages(
   { model, joints }: JoinedStages,
   layers: ReadonlySet<string>,
   ranges: ReadonlyMap<string, ValueRange>,
   reduced: boolean,
-): Model {
+): Steps<Model> {
   const walled = cloneModel(model);
   const builder = new GraphBuilder(walled.graph);
   const behind = new Map(joints.map((joint) => [joint, builder.fresh(`${joint}_joint`)]));
@@ -99,7 +100,7 @@ export function eightBitStages(
     const range = ranges.get(joint);
     if (range) known.set(name, range);
   }
-  return eightBitForm(walled, layers, known, reduced);
+  return yield* eightBitForm(walled, layers, known, reduced);
 }
 
 function wallOf(from: string, to: string | undefined): Node[] {
@@ -109,18 +110,18 @@ function wallOf(from: string, to: string | undefined): Node[] {
 }
 
 /**
- * A graph in its eight-bit form, in QDQ form.
+ * A graph in its eight-bit form, in QDQ form. Each layer is a step, since rounding millions of weights takes a while.
  * @param layers names of the layers that compute in eight bits; others of the graph stay in float32
  * @param ranges by value
  * @param reduced whether weights have seven bits, for processors whose integer products overflow (`saturates`)
  * @throws BedsideError E_BUNDLE when a range is missing
  */
-export function eightBitForm(
+export function* eightBitForm(
   given: Model,
   layers: ReadonlySet<string>,
   ranges: ReadonlyMap<string, ValueRange>,
   reduced: boolean,
-): Model {
+): Steps<Model> {
   const model = withLeastOpset(given);
   const weighted = weightedLayers(model);
   const others = weighted.filter(({ name }) => !layers.has(name)).map(({ name }) => name);
@@ -150,6 +151,7 @@ export function eightBitForm(
     if (!places.layers.includes(layer.name)) continue;
     const step = must(values.get(sourceOf(places, layer.input)), 'a scale').scale;
     tables.set(layer.name, roundedTable(layer, weightMatrices(layer), { step, limit }));
+    yield;
   }
   return writeQuantized(model, places, { values, layers: tables });
 }

@@ -3,13 +3,12 @@
 import type { Model } from '../onnx/index.ts';
 import {
   cloneModel,
-  constantOfKnown,
-  ELEM,
   float,
   floatConstant,
   forgetShapes,
   GraphBuilder,
   int,
+  integerConstant,
   type Node,
   removeDead,
   type WeightedLayer,
@@ -119,12 +118,13 @@ class Writer {
 
   #writeWeights(node: Node, layer: WeightedLayer, { integers, scales, bias }: QuantizedLayer): void {
     const axis = layer.kind === 'dense' ? 1 : 0;
-    const weight = this.#constant(ELEM_INT8, layer.weightDims, integers, `${layer.name}_weight_int8`);
+    const weight = this.#builder.constant(
+      integerConstant(integers, layer.weightDims),
+      `${layer.name}_weight_int8`,
+    );
     const scale = this.#builder.constant(floatConstant(scales), `${layer.name}_weight_scale`);
-    const zeros = this.#constant(
-      ELEM_INT8,
-      [scales.length],
-      new Int8Array(scales.length),
+    const zeros = this.#builder.constant(
+      integerConstant(new Int8Array(scales.length), [scales.length]),
       `${layer.name}_weight_zero`,
     );
     const read = this.#add('DequantizeLinear', [weight, scale, zeros], `${layer.name}_weight`, axis);
@@ -133,7 +133,10 @@ class Writer {
       const given = this.#scaleOf(layer.input).scale;
       const steps = scales.map((own) => Math.fround(given * own));
       const whole = Int32Array.from(bias, (value, c) => roundEven(value / (steps[c] as number)));
-      const stored = this.#constant(ELEM.int32, [whole.length], whole, `${layer.name}_bias_int32`);
+      const stored = this.#builder.constant(
+        integerConstant(whole, [whole.length]),
+        `${layer.name}_bias_int32`,
+      );
       const step = this.#builder.constant(floatConstant(steps), `${layer.name}_bias_scale`);
       node.inputs.push(this.#add('DequantizeLinear', [stored, step], `${layer.name}_bias`, 0));
     }
@@ -168,15 +171,10 @@ class Writer {
     const { scale, zero } = this.#scaleOf(value);
     const pair = [
       this.#builder.constant(floatConstant([scale], []), `${source}_scale`),
-      this.#constant(ELEM.uint8, [], [zero], `${source}_zero`),
+      this.#builder.constant(integerConstant(Uint8Array.of(zero), []), `${source}_zero`),
     ] as const;
     this.#scales.set(source, pair);
     return pair;
-  }
-
-  #constant(elemType: number, dims: readonly number[], data: ArrayLike<number>, hint: string): string {
-    const constant = constantOfKnown({ elemType, dims, data: Float64Array.from(data) });
-    return this.#builder.constant(must(constant, `'${hint}' cannot be stored`), hint);
   }
 
   #add(op: string, inputs: readonly string[], hint: string, axis?: number, exact = false): string {
@@ -195,6 +193,3 @@ class Writer {
 
 /** Layers whose float32 weights ONNX Runtime rounds where integers are before and behind them (weight_bias_quantization). */
 const ROUNDED_BY_ENGINE: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm']);
-
-/** ONNX's number for int8. */
-const ELEM_INT8 = 3;

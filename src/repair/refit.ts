@@ -134,10 +134,9 @@ export function fromMatrices(
   let row = 0;
   matrices.forEach(({ data, columns }, g) => {
     for (const o of chosen[g] as readonly number[]) {
-      for (let i = 0; i < unknowns; i++) {
-        const [input, tap] = [Math.floor(i / taps), i % taps];
-        const at = layer.kind === 'conv' ? row * unknowns + i : (input * total + row) * taps + tap;
-        weight[at] = data[i * columns + o] as number;
+      for (let i = 0, input = 0; i < unknowns; input++) {
+        const start = layer.kind === 'conv' ? row * unknowns + i : (input * total + row) * taps;
+        for (let tap = 0; tap < taps; tap++, i++) weight[start + tap] = data[i * columns + o] as number;
       }
       if (hasBias) bias[row] = data[unknowns * columns + o] as number;
       row++;

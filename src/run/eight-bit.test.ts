@@ -13,6 +13,7 @@ import { StageChain } from '../pack/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { Device } from './device/device.ts';
+import { StageModels } from './device/stage-model.ts';
 import type { TensorMessage } from './protocol/messages.ts';
 import { type RunPlan, takesIntegers } from './protocol/plan.ts';
 import { floatsOf, roundTensor } from './protocol/rounded-tensor.ts';
@@ -262,4 +263,24 @@ describe('a bundle', () => {
     const asked = run.requester.infer(randomSample(plain, new Random(1)), plan);
     await expect(asked).rejects.toMatchObject({ code: 'E_BUNDLE' });
   });
+});
+
+it('has its turns between the layers of a stage that is rounded, so that a device is heard meanwhile', async () => {
+  const { stages, eightBit, groups } = bundle.manifest;
+  const models = new StageModels(bundle);
+  const levels = groups.map(() => 0);
+  const whole = { first: 0, last: stages.length - 1 };
+  const round = () => models.eightBit(models.span(whole, levels), whole, levels, false);
+  // The first one loads what it needs, which has turns of its own.
+  await round();
+  let turns = 0;
+  let isOver = false;
+  const turn = (): void => {
+    turns++;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await round();
+  isOver = true;
+  expect(turns).toBeGreaterThanOrEqual(must(eightBit, 'forms').flatMap(({ layers }) => layers).length - 1);
 });

@@ -32,6 +32,7 @@ export { joinedRows, rowRange, rowsAt } from './rows.ts';
 export { sha256Of } from './sha256.ts';
 export { softmax } from './softmax.ts';
 export { binomialLowerBound, percentile } from './statistics.ts';
+export { atOnce, inTurns, type Steps } from './steps.ts';
 export { startThread } from './thread.ts';
 export {
   fromUint8,

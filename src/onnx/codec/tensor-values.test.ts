@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { must } from '../../util/index.ts';
-import { constantOfKnown, knownOf } from '../shapes/known.ts';
+import { constantOfKnown, integerConstant, knownOf } from '../shapes/known.ts';
 import { loadModel, readModel } from './codec.ts';
 import { fromBfloat, fromHalf, toBfloat, toHalf } from './numbers.ts';
 import {
@@ -135,6 +135,15 @@ describe.each(TYPES)('constants of type %i, %s', (elemType, name, values, bytes,
       elemType === 11 ? undefined : { elemType, dims: [1], data: Float64Array.of(2 ** 60 + 2 ** 20) };
     if (beyond && elemType !== 1) expect(constantOfKnown(beyond)).toBeUndefined();
   });
+});
+
+it.each([
+  [3, Int8Array.of(-128, 0, 127)],
+  [2, Uint8Array.of(0, 128, 255)],
+  [6, Int32Array.of(-(2 ** 31), 0, 2 ** 31 - 1)],
+])('integers of type %i are the same constant as their known values', (elemType, data) => {
+  const known = { elemType, dims: [3], data: Float64Array.from(data) };
+  expect(integerConstant(data.subarray(), [3])).toEqual(constantOfKnown(known));
 });
 
 describe('floats of 16 bits', () => {

@@ -112,12 +112,13 @@ export function roundTo(elemType: number, value: number): number {
 /** Values as raw data, or undefined when one is not exactly of the type. */
 export function encodeValues(elemType: number, values: Float64Array): Uint8Array | undefined {
   const format = FORMATS.get(elemType);
-  if (!format || !values.every((value) => isExact(elemType, value))) return undefined;
+  if (!format || !values.every((value) => Object.is(format.round(value), value))) return undefined;
+  if (format.words === BigInt64Array || format.words === BigUint64Array) {
+    return new Uint8Array(format.words.from(Array.from(values, BigInt)).buffer);
+  }
   const word = encoder(elemType);
-  const words =
-    format.words === BigInt64Array || format.words === BigUint64Array
-      ? format.words.from(Array.from(values, BigInt))
-      : (format.words as Float64ArrayConstructor).from(values, word);
+  const words = new (format.words as Float64ArrayConstructor)(values.length);
+  for (let i = 0; i < values.length; i++) words[i] = word(values[i] as number);
   return new Uint8Array(words.buffer);
 }
 

@@ -45,9 +45,22 @@ function carriedConstant(
   data: Float64Array,
 ): Constant | undefined {
   const rawData = encodeValues(elemType, data);
-  if (!rawData) return undefined;
+  return rawData && rawConstant(elemType, dims, rawData);
+}
+
+function rawConstant(elemType: number, dims: readonly number[], rawData: Uint8Array): Constant {
   const carried = create(TensorProtoSchema, { dims: dims.map(BigInt), dataType: elemType, rawData });
   return { type: 'other', elemType, dims, carried };
+}
+
+/** A constant of integers as they are; weights are millions of them. */
+export function integerConstant(
+  data: Int8Array | Uint8Array | Int32Array,
+  dims: readonly number[],
+): Constant {
+  const wide = data instanceof Int32Array ? ELEM.int32 : undefined;
+  const elemType = wide ?? (data instanceof Int8Array ? ELEM.int8 : ELEM.uint8);
+  return rawConstant(elemType, dims, new Uint8Array(data.slice().buffer));
 }
 
 /** The integers of an int64 or int32 constant (64-bit ones clamped to the safe range); undefined for other types. */

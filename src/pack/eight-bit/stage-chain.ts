@@ -8,6 +8,7 @@ import { extractSubgraph } from '../../onnx/internal.ts';
 import { eightBitForm, saturates } from '../../quantize/internal.ts';
 import { must } from '../../util/index.ts';
 import {
+  atOnce,
   fromUint8,
   joinedRows,
   rowRange,
@@ -149,5 +150,5 @@ export function stageGraph(
 ): Model {
   const part = extractSubgraph(model, [input], [output]);
   if (!int8) return part;
-  return eightBitForm(part, new Set(must(forms[index], 'a form').layers), ranges, reduced);
+  return atOnce(eightBitForm(part, new Set(must(forms[index], 'a form').layers), ranges, reduced));
 }

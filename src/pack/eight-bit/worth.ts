@@ -1,5 +1,6 @@
 // Whether eight bits are worth having: the unpruned network in float32 and in eight bits, timed in turn on this machine.
 import { eightBitStages, saturates } from '../../quantize/internal.ts';
+import { atOnce } from '../../util/internal.ts';
 import { isTimeable, medianSeconds } from '../timing/timing.ts';
 import type { ChainParts } from './stage-chain.ts';
 
@@ -28,7 +29,7 @@ export async function speedupOf(
 ): Promise<number | undefined> {
   const joints = stages.slice(0, -1).map(({ output }) => output);
   const layers = new Set(forms.flatMap((form) => form.layers));
-  const int8 = eightBitStages({ model, joints }, layers, ranges, await saturates());
+  const int8 = atOnce(eightBitStages({ model, joints }, layers, ranges, await saturates()));
   if (![model, int8].every(isTimeable)) return undefined;
   const [float32 = 0, eight = 0] = await medianSeconds([model, int8], { name, threads: 1, rounds: ROUNDS });
   return float32 / Math.max(1e-9, eight);

@@ -26,7 +26,7 @@ import {
 } from '../../onnx/internal.ts';
 import type { StageView } from '../../plan/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import { scaleOfRange, type ValueRange, type ValueScale } from '../../util/internal.ts';
+import { inTurns, scaleOfRange, type ValueRange, type ValueScale } from '../../util/internal.ts';
 import { dropBiases } from './drop-biases.ts';
 import type { StageSpan } from './stage-fusion.ts';
 
@@ -123,7 +123,10 @@ export class StageModels {
     const forms = this.bundle.manifest.eightBit?.slice(first, last + 1) ?? [];
     const layers = new Set(forms.flatMap((form) => form.layers));
     const joints = this.bundle.manifest.stages.slice(first, last).map(({ output }) => output);
-    const form = eightBitStages({ model, joints }, layers, this.#ranges(levels), await saturates());
+    // A device that rounds a large stage must still be heard: heartbeats go out between its layers.
+    const form = await inTurns(
+      eightBitStages({ model, joints }, layers, this.#ranges(levels), await saturates()),
+    );
     return integers ? withUint8Input(form, this.inputScale(first, levels)) : form;
   }
 
