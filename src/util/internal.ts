@@ -44,3 +44,4 @@ export {
   type ValueRange,
   type ValueScale,
 } from './uint8.ts';
+export { waitUntil } from './wait.ts';

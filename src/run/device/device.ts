@@ -1,10 +1,10 @@
 // A device: holds bundles and sessions, runs segments of stages and measures itself. It can emulate a weaker device.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../bundle/index.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { ComputeThread, type Feed } from '../../engine/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
+import { waitUntil } from '../../util/internal.ts';
 import { isEightBit, type RunPlan, takesIntegers, wholePlan } from '../protocol/plan.ts';
 import type { Arrived } from '../protocol/rounded-tensor.ts';
 import { assertFits } from './fits.ts';
@@ -369,7 +369,8 @@ export class Device {
     const { speed = 1 } = this.options;
     if (speed >= 1) return { result, seconds: took };
     const seconds = Math.max(took, usual ?? took / speed);
-    await sleep(1000 * (seconds - took));
+    // Timers are late by up to two milliseconds, which a plan of several pieces would add up.
+    await waitUntil(start + 1000 * seconds);
     return { result, seconds };
   }
 }

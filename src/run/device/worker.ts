@@ -3,6 +3,7 @@
 // it only from the devices that the plan names.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
+import { waitUntil } from '../../util/internal.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
@@ -371,17 +372,15 @@ export class Worker {
     const over = to === message.requester && source ? source.device : to;
     const bytes = over === this.#device.name ? 0 : message.tensor.data.byteLength;
     this.#device.sent(bytes);
+    const send = (delay: number): unknown =>
+      delay <= 0
+        ? endpoint.send(to, message)
+        : waitUntil(performance.now() + delay).then(() => endpoint.send(to, message));
     const { sharedChannel } = this.#options;
     if (bytes > 0 && sharedChannel && this.#links.shared) {
       const { sending, latency } = this.#links.times(over, bytes);
-      void Promise.resolve(sharedChannel(sending)).then((wait) =>
-        setTimeout(() => endpoint.send(to, message), wait + latency),
-      );
-      return;
-    }
-    const delay = bytes === 0 ? 0 : this.#links.delay(over, bytes, performance.now());
-    if (delay <= 0) endpoint.send(to, message);
-    else setTimeout(() => endpoint.send(to, message), delay);
+      void Promise.resolve(sharedChannel(sending)).then((wait) => send(wait + latency));
+    } else send(bytes === 0 ? 0 : this.#links.delay(over, bytes, performance.now()));
   }
 
   #leave(why: string): void {
