@@ -1,6 +1,7 @@
 // How near the learned policy comes to the exact planner on static requests it was not trained on, how soon it decides, what
 // each part of its training brings, and how fast it trains.
-// Command: npm run bench:learn [-- --instances N --ablations N], or -- --only-ablations to add those to the tables that there are
+// Command: npm run bench:learn [-- --instances N --ablations N], or -- --only-ablations to add those to the tables that there
+// are, or -- --only-precisions for requests whose stages have eight-bit forms, on a page of their own
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/util/index.ts';
@@ -16,12 +17,30 @@ const { values } = parseArgs({
     bundles: { type: 'string', default: '50' },
     ablations: { type: 'string', default: '1' },
     'only-ablations': { type: 'boolean', default: false },
+    'only-precisions': { type: 'boolean', default: false },
   },
 });
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
+
+const ABOUT =
+  'The shipped policy (models/policy.onnx) on requests that it was not trained on. A gap is (objective - exact) / exact ' +
+  'against the plan of `exact` within 400 000 labels; the share of those plans that is proven optimal is told. Every plan is checked ' +
+  'against every constraint by code of its own.';
+
+if (values['only-precisions']) {
+  const count = Number(values.instances);
+  const page = await writeResults('learn-precisions', {
+    title: 'The learned policy on requests with two precisions',
+    command: `npm run bench:learn -- --only-precisions --instances ${count}`,
+    about: `${ABOUT} Each stage may compute in float32 or in eight bits, and tensors may travel as eight bits, which no training had.`,
+    tables: await gapsBySize(count, say, 'precisions'),
+  });
+  process.stdout.write(page);
+  process.exit();
+}
 
 const measured = async (): Promise<ResultTable[]> => [
   ...(await gapsBySize(Number(values.instances), say)),
@@ -42,10 +61,7 @@ await writeFileAtomic(image.pathname, picture);
 const text = await writeResults('learn', {
   title: 'The learned policy beside the exact planner',
   command: 'npm run bench:learn',
-  about:
-    'The shipped policy (models/policy.onnx) on requests that it was not trained on. A gap is (objective - exact) / exact ' +
-    'against the plan of `exact` within 400 000 labels; the share of those plans that is proven optimal is told. Every plan is checked ' +
-    'against every constraint by code of its own. ![Curves of training](learn-curves.svg)',
+  about: `${ABOUT} ![Curves of training](learn-curves.svg)`,
   tables: [...tables, table],
 });
 process.stdout.write(text);

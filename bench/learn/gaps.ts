@@ -120,14 +120,22 @@ class Group {
   }
 }
 
-/** Random requests in classes of sizes; then all planners over what was trained on, and over what was not. */
-export async function gapsBySize(count: number, say: (text: string) => void): Promise<ResultTable[]> {
+/**
+ * Random requests in classes of sizes; then all planners over what was trained on, and over what was not.
+ * @param classes those with eight-bit forms alone, or all
+ */
+export async function gapsBySize(
+  count: number,
+  say: (text: string) => void,
+  classes: 'all' | 'precisions' = 'all',
+): Promise<ResultTable[]> {
   const policy = await shippedPolicy();
   const planners = [policy, beamPlanner, greedyPlanner, localPlanner, randomPlanner(1)];
   const rows: (string | number)[][] = [];
   const [inside, outside, rounding] = [new Group(), new Group(), new Group()];
   let seed = FIRST_SEED;
   for (const { stages, devices, share, trained, precisions = false } of CLASSES) {
+    if (classes === 'precisions' && !precisions) continue;
     const group = new Group();
     for (let i = 0; i < Math.round(count * share); i++) {
       const instance = drawInstance(seed++, { ...TRAINING_RANGES, stages, devices });
@@ -183,8 +191,8 @@ export async function gapsBySize(count: number, say: (text: string) => void): Pr
         'p99 ms',
       ],
       rows: [
-        ...byPlanner(inside, 'trained on'),
-        ...byPlanner(outside, 'not trained on'),
+        ...(classes === 'all' ? byPlanner(inside, 'trained on') : []),
+        ...(classes === 'all' ? byPlanner(outside, 'not trained on') : []),
         ...byPlanner(rounding, 'trained on, float32 or int8'),
       ],
       note: 'Milliseconds of the clock, on a machine that others use too. Gaps are over the requests that a planner found a plan for.',
