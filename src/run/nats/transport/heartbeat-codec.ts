@@ -42,7 +42,7 @@ export function decodeHeartbeat(
     };
     if (typeof instance !== 'string' || typeof connections !== 'number') return undefined;
     const session = `${instance} ${connections}`;
-    if (farewell === undefined) return { session, instance };
+    if (farewell === undefined) return { session, instance, reconnected: connections > 0 };
     const statement =
       typeof farewell === 'string' ? verifyStatement(own, 'farewell', farewell, peer) : undefined;
     if (!statement) return undefined;

@@ -103,6 +103,19 @@ describe('watching heartbeats', () => {
     expect([lost, restored]).toEqual([[], [['a']]]);
   });
 
+  it('a first heartbeat that is not prompt counts as one after a loss where the peer has lost a connection', () => {
+    for (const [peer, wait, reconnected] of [
+      ['prompt', 20, true],
+      ['steady', 400, false],
+      ['back', 400, true],
+    ] as const) {
+      watch.add(peer);
+      vi.advanceTimersByTime(wait);
+      watch.heard(peer, { session: '1', reconnected });
+    }
+    expect(restored).toEqual([['back']]);
+  });
+
   it('a late first heartbeat counts as one after a loss', () => {
     watch.add('c');
     watch.heard('c', { session: '5' });

@@ -6,6 +6,8 @@ import { HEARTBEAT_MS, silenceMs } from '../../protocol/fabric.ts';
 export interface Heartbeat {
   /** Changes whenever the node has lost one of its connections in between. */
   readonly session: string;
+  /** Whether the node has lost a connection since it joined. */
+  readonly reconnected?: boolean | undefined;
   /** Reason for leaving, if the node goes. */
   readonly bye?: string | undefined;
 }
@@ -32,6 +34,9 @@ const RETURN_MS = 2000;
 
 /** Milliseconds after which a heartbeat, or a reply of the server, is late. */
 const LATE_MS = 2 * HEARTBEAT_MS;
+
+/** Milliseconds within which a peer answers a new watcher; a connection takes longer to come back. */
+const PROMPT_MS = 50;
 
 /** The peers that one node watches. */
 export class HeartbeatMonitor {
@@ -60,7 +65,7 @@ export class HeartbeatMonitor {
   }
 
   /** Takes a heartbeat. */
-  heard(peer: string, { session, bye }: Heartbeat): void {
+  heard(peer: string, { session, reconnected = false, bye }: Heartbeat): void {
     const watched = this.#watched.get(peer);
     if (!watched) return;
     if (bye !== undefined) {
@@ -68,8 +73,10 @@ export class HeartbeatMonitor {
       return;
     }
     const now = performance.now();
-    // If the first heartbeat comes late, earlier ones and other messages may have been lost.
-    const late = watched.session === undefined && now - watched.since > LATE_MS;
+    // If the first heartbeat comes late, earlier ones and other messages may have been lost; also where the peer has lost
+    // a connection, perhaps since it was first watched.
+    const patience = reconnected ? PROMPT_MS : LATE_MS;
+    const late = watched.session === undefined && now - watched.since > patience;
     if (late || (watched.session !== undefined && watched.session !== session)) this.#interrupted.add(peer);
     const { lost } = watched;
     watched.last = now;
