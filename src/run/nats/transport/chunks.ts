@@ -17,6 +17,11 @@ export interface MessageOwner {
   readonly remaining?: number | undefined;
 }
 
+/** What of a message says whose it is. */
+export function messageOwner({ request, epoch, requester, remaining }: MessageOwner): MessageOwner {
+  return { request, epoch, requester, remaining };
+}
+
 /** Number of uint32 fields at the start of a chunk. */
 const FIELDS = 7;
 const HEADER = 4 * FIELDS;

@@ -44,3 +44,11 @@ export function assertNameAllowed({ credentials }: NatsAccess, name: string): vo
     { hint: 'bedside cluster init writes credentials for each role, and with --workers for each device' },
   );
 }
+
+/** Whether the server answers, and so has taken all that was sent before; false where the connection is lost first. */
+export function isAnswered(connection: NatsConnection): Promise<boolean> {
+  return connection.flush().then(
+    () => true,
+    () => false,
+  );
+}

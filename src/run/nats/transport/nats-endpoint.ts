@@ -16,12 +16,12 @@ import { fromWire, toWire } from '../../protocol/wire.ts';
 import { SEAL_BYTES, type SecureSession } from '../identity/session.ts';
 import { SecureSessions } from '../identity/sessions.ts';
 import type { SigningIdentity } from '../identity/statement.ts';
-import { Assembler, type AssemblerOptions, encodeChunks, type MessageOwner } from './chunks.ts';
+import { Assembler, type AssemblerOptions, encodeChunks, type MessageOwner, messageOwner } from './chunks.ts';
 import { HeartbeatMonitor } from './heartbeat.ts';
 import { decodeHeartbeat, encodeHeartbeat } from './heartbeat-codec.ts';
 import { LinkProbes, type ProbeMessage } from './link-probes.ts';
 import { isValidMessage } from './message-validation.ts';
-import { isNameFree } from './name-check.ts';
+import { isAnswered, isNameFree } from './name-check.ts';
 import { limitNotes } from './note-limiter.ts';
 import {
   addressOf,
@@ -35,7 +35,7 @@ import {
   tokensOf,
 } from './subjects.ts';
 
-/** Milliseconds that closing waits for secure sessions that outgoing messages need. */
+/** Milliseconds that closing waits for secure sessions. */
 const SETTLE_MS = 500;
 
 /** Number of subjects that are remembered. */
@@ -156,7 +156,7 @@ export class NatsEndpoint implements Endpoint {
         secure.noteInstance(senderOf(subject), Buffer.from(data).toString());
       });
     }
-    // No reply is needed, as the server reports that there is a subscriber. A new watcher gets a heartbeat at once.
+    // The server reports that there is a subscriber. A new watcher gets a heartbeat at once.
     this.#subscribe(control, nameCheckSubject(this.#tokens), () => this.#closed || this.#sendHeartbeat());
     await control.flush();
     await this.#connections.tensor.flush();
@@ -242,7 +242,7 @@ export class NatsEndpoint implements Endpoint {
   #post(to: string, message: NodeMessage | ProbeMessage, channel: Channel): void {
     // A message that cannot be sent now is lost: nothing waits in memory for the server to come back.
     if (this.#closed || this.#down.has(channel)) return;
-    const owner = message.kind === 'part' ? ownerOf(message) : undefined;
+    const owner = message.kind === 'part' ? messageOwner(message) : undefined;
     const wire = toWire(message);
     const send = (session?: SecureSession): void => {
       const most = this.#connections[channel].info?.max_payload ?? 1 << 20;
@@ -334,7 +334,7 @@ export class NatsEndpoint implements Endpoint {
   }
 
   #sendHeartbeat(): void {
-    if (this.#down.has('control')) return;
+    if (this.#down.size > 0) return; // Without its connection for tensors a node is not there.
     const node = { name: this.name, instance: this.#instance, connections: this.#reconnects };
     this.#connections.control.publish(
       heartbeatSubject(this.#tokens),
@@ -360,6 +360,19 @@ export class NatsEndpoint implements Endpoint {
     for await (const status of connection.status()) this.#changed(channel, status);
   }
 
+  async #comeBack(channel: Channel): Promise<void> {
+    // The server has the subscriptions again when it replies; a connection that is lost before says so.
+    if (!(await isAnswered(this.#connections[channel])) || this.#closed) return;
+    this.#down.delete(channel);
+    this.#reconnects++;
+    // Peers may have been restarted meanwhile.
+    this.#secure?.renewAll();
+    if (this.#down.size > 0) return;
+    this.#onNote('the connection to the NATS server is restored');
+    this.#sendHeartbeat();
+    this.#watch.reachable();
+  }
+
   #changed(channel: Channel, status: Status): void {
     if (this.#closed) return;
     if (status.type === 'disconnect') {
@@ -370,15 +383,8 @@ export class NatsEndpoint implements Endpoint {
       this.#assemblers[channel].clear();
     }
     if (status.type === 'reconnect') {
-      this.#down.delete(channel);
-      this.#reconnects++;
       this.#isShutOut = false;
-      // Peers may have been restarted meanwhile.
-      this.#secure?.renewAll();
-      if (this.#down.size > 0) return;
-      this.#onNote('the connection to the NATS server is restored');
-      this.#sendHeartbeat();
-      this.#watch.reachable();
+      void this.#comeBack(channel);
     }
     if (status.type !== 'error') return;
     if (status.error instanceof errors.PermissionViolationError) {
@@ -390,8 +396,4 @@ export class NatsEndpoint implements Endpoint {
       this.#onNote('the NATS server refuses these credentials; trying again until it lets them in');
     }
   }
-}
-
-function ownerOf({ request, epoch, requester, remaining }: MessageOwner): MessageOwner {
-  return { request, epoch, requester, remaining };
 }
