@@ -35,7 +35,7 @@ import {
   tokensOf,
 } from './subjects.ts';
 
-/** Milliseconds that closing waits for secure sessions. */
+/** Milliseconds that closing waits for secure sessions that outgoing messages need. */
 const SETTLE_MS = 500;
 
 /** Number of subjects that are remembered. */
@@ -156,7 +156,7 @@ export class NatsEndpoint implements Endpoint {
         secure.noteInstance(senderOf(subject), Buffer.from(data).toString());
       });
     }
-    // The server reports that there is a subscriber. A new watcher gets a heartbeat at once.
+    // No reply is needed, as the server reports that there is a subscriber. A new watcher gets a heartbeat at once.
     this.#subscribe(control, nameCheckSubject(this.#tokens), () => this.#closed || this.#sendHeartbeat());
     await control.flush();
     await this.#connections.tensor.flush();
@@ -173,7 +173,7 @@ export class NatsEndpoint implements Endpoint {
     this.#timer = setInterval(() => {
       this.#watch.tick();
       this.#sendHeartbeat();
-      this.#check();
+      void this.#check();
     }, HEARTBEAT_MS);
     this.#timer.unref();
   }
@@ -334,7 +334,8 @@ export class NatsEndpoint implements Endpoint {
   }
 
   #sendHeartbeat(): void {
-    if (this.#down.size > 0) return; // Without its connection for tensors a node is not there.
+    // Without its connection for tensors a node is not there; that it goes it says all the same.
+    if (this.#down.has('control') || (this.#down.size > 0 && this.#leaving === undefined)) return;
     const node = { name: this.name, instance: this.#instance, connections: this.#reconnects };
     this.#connections.control.publish(
       heartbeatSubject(this.#tokens),
@@ -346,14 +347,11 @@ export class NatsEndpoint implements Endpoint {
    * Silent peers are looked for after the server has replied: a broken way to the server looks like silence of
    * everybody.
    */
-  #check(): void {
+  async #check(): Promise<void> {
     if (this.#down.has('control')) return;
     const asked = performance.now();
-    this.#connections.control.flush().then(
-      () => this.#closed || this.#watch.check(asked),
-      // The connection is lost, which its status reports.
-      () => {},
-    );
+    // A connection that is lost meanwhile says so by its status.
+    if ((await isAnswered(this.#connections.control)) && !this.#closed) this.#watch.check(asked);
   }
 
   async #follow(channel: Channel, connection: NatsConnection): Promise<void> {
