@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../../util/index.ts';
 import { memorySource } from '../archive/byte-source.ts';
 import { edfFile, type MadeEdf } from '../test-support/edf-file.ts';
-import type { EdfAnnotation } from './annotations.ts';
 import { looksLikeEdf } from './header.ts';
 import { EdfReader } from './reader.ts';
 
@@ -49,8 +48,7 @@ describe('annotations', () => {
       return source.read(start, end);
     };
     const reader = await EdfReader.open({ ...source, read: counted }, 'the file');
-    const found: EdfAnnotation[] = [];
-    const runs = await reader.runs((own) => found.push(...own));
+    const { runs, annotations: found } = await reader.outline();
     expect(read).toBeLessThan(2000);
     const whole = await reader.recording();
     expect(found).toEqual(whole.annotations);

@@ -193,22 +193,23 @@ export class EdfReader {
   }
 
   /**
-   * The stretches without gaps, without reading samples.
-   * @param found takes the annotations of each data record
+   * The stretches without gaps, and the annotations in the order of the file, without reading samples.
    * @throws BedsideError as `recording`
    */
-  async runs(found: (annotations: readonly EdfAnnotation[]) => void): Promise<readonly EdfRun[]> {
+  async outline(): Promise<{ readonly runs: readonly EdfRun[]; readonly annotations: EdfAnnotation[] }> {
     const runs = new Runs(this.header, this.#name);
+    const annotations: EdfAnnotation[] = [];
     let record = 0;
     if (this.header.signals.every(({ isAnnotations }) => !isAnnotations)) {
       const seconds = this.records * this.header.recordSeconds;
-      return this.records === 0 ? [] : [{ time: 0, seconds, record, records: this.records }];
+      const whole = { time: 0, seconds, record, records: this.records };
+      return { runs: this.records === 0 ? [] : [whole], annotations };
     }
-    for await (const { time, annotations } of this.blocks([])) {
-      runs.add(time, record++);
-      found(annotations);
+    for await (const block of this.blocks([])) {
+      runs.add(block.time, record++);
+      for (const one of block.annotations) annotations.push(one);
     }
-    return runs.list();
+    return { runs: runs.list(), annotations };
   }
 
   /** The bytes of each data record from `first` on. @param parts what is read of it; what lies outside is zero */

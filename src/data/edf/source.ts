@@ -13,7 +13,6 @@ import { type SignalTarget, unitFactor } from '../recordings/steps.ts';
 import { millivoltsOf, unitGuess } from '../recordings/units.ts';
 import { BEAT_CLASSES } from '../synthetic/ecg-beats.ts';
 import { readMarks } from '../wfdb/marks.ts';
-import type { EdfAnnotation } from './annotations.ts';
 import { type EdfSignalHeader, rateOf } from './header.ts';
 import { FrameAxis, marksOf, OUTSIDE } from './marks.ts';
 import { type EdfReader, openEdf } from './reader.ts';
@@ -101,10 +100,7 @@ class EdfSource implements RecordSource {
       const base = baseOf(reader);
       if (!base) return { marks: undefined, rate: 1 };
       const rate = rateOf(reader.header, base);
-      const annotations: EdfAnnotation[] = [];
-      const runs = await reader.runs((own) => {
-        for (const one of own) annotations.push(one);
-      });
+      const { runs, annotations } = await reader.outline();
       annotations.sort((a, b) => a.time - b.time);
       const axis = new FrameAxis(runs, rate, base.samplesPerRecord);
       const marks = marksOf(annotations, axis, this.#options.contract ?? {});

@@ -3,7 +3,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { BedsideError } from '../../util/index.ts';
 import { availableMemory } from '../../util/internal.ts';
-import type { EdfAnnotation } from '../edf/annotations.ts';
 import { openEdf } from '../edf/reader.ts';
 import { isEdfName, isLeadNamed } from '../edf/source.ts';
 import { isHidden } from '../hidden.ts';
@@ -152,10 +151,7 @@ async function ofEdf(path: string): Promise<Recording> {
       1,
     );
     const rate = fastest / (header.recordSeconds || 1);
-    const annotations: EdfAnnotation[] = [];
-    await reader.runs((found) => {
-      for (const one of found) annotations.push(one);
-    });
+    const { annotations } = await reader.outline();
     const peaks = annotations.flatMap(({ time, text }) => {
       const symbol = SYMBOLS.indexOf(text);
       return symbol < 0 ? [] : [{ frame: Math.round(time * rate), symbol }];

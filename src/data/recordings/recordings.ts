@@ -1,6 +1,6 @@
 // Windows of recordings of any format: around each annotated R peak of the leads that a network reads, or one after the
 // other, at the network's sampling rate, normalised on their own, labelled by beats, rhythms or a list.
-import { BedsideError, hasClasses, must } from '../../util/index.ts';
+import { BedsideError, firstOf, hasClasses, must } from '../../util/index.ts';
 import { LabelMap } from '../contract/label-map.ts';
 import type { Dataset, DatasetOptions, DatasetSplit } from '../dataset.ts';
 import { absentClasses, allocateSamples, numberedClasses } from '../fit.ts';
@@ -351,7 +351,7 @@ function chosenRecords(
   const unknown = wanted.filter((record) => !known.includes(record));
   if (unknown.length > 0) {
     throw new BedsideError('E_DATA', `${folder} has no record ${unknown.join(', ')}`, {
-      hint: `its records are ${known.slice(0, MOST_NAMED).join(', ')}${known.length > MOST_NAMED ? ', ...' : ''}`,
+      hint: `its records are ${firstOf(known, MOST_NAMED)}`,
     });
   }
   return known.filter((record) => wanted.includes(record));
