@@ -49,22 +49,13 @@ export async function roundLayer(
     roundedColumns(matrix, unknownsOf(matrix, hasBias), scales[g] as Float64Array, limit),
   );
   const error = await heldOutError(rounded, held.x, held.y, products);
-  const plain = {
-    table: tableOf(layer, rounded, scales, limit),
-    weights: rounded,
-    biasCorrected: false,
-    error,
+  const roundedTo = (own: readonly Matrix[], biasCorrected: boolean, left: number): RoundedLayer => {
+    return { table: tableOf(layer, own, scales, limit), weights: own, biasCorrected, error: left };
   };
-  if (!hasBias) return plain;
+  if (!hasBias) return roundedTo(rounded, false, error);
   const corrected = await correctBias(rounded, rows, products);
   const less = await heldOutError(corrected, held.x, held.y, products);
-  if (less >= error) return plain;
-  return {
-    table: tableOf(layer, corrected, scales, limit),
-    weights: corrected,
-    biasCorrected: true,
-    error: less,
-  };
+  return less >= error ? roundedTo(rounded, false, error) : roundedTo(corrected, true, less);
 }
 
 /** A layer's weights as integers, without samples to correct its bias by. */

@@ -92,7 +92,7 @@ export async function repairTables(
         const weights = weightMatrices(layer, positions(layer.input), rows);
         const fit = await fitLayer(
           // Fewer inputs say less of each other, so they want no stronger ridge.
-          { name: layer.name, x, y, weights, fitRows: sampled.fitRows, startsAtMost: at > 0 && isFitted },
+          { name: layer.name, x, y, weights, fitRows: sampled.fitRows, startsAtMost: isFitted },
           products,
           start,
         );

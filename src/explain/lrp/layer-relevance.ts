@@ -208,11 +208,7 @@ function branchWeight(weight: Float32Array, branch: Branch, sign: 1 | -1): Float
   if (branch.raising === 1 && branch.lowering === 1) return weight;
   // A plain loop: networks have millions of weights, and `map` with a function of its own takes several times as long.
   const weighted = new Float32Array(weight.length);
-  const { raising, lowering } = branch;
-  for (let i = 0; i < weight.length; i++) {
-    const w = weight[i] as number;
-    weighted[i] = w * sign > 0 ? w * raising : w * lowering;
-  }
+  for (let i = 0; i < weight.length; i++) weighted[i] = weighed(weight[i] as number, branch, sign);
   return weighted;
 }
 
