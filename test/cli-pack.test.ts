@@ -22,7 +22,9 @@ import {
 
 const DEMO = fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url));
 /** Little of everything, so that it is soon done. */
-const QUICK = '--criterion l1 --block 1 --variants 6 --max-positions 300 --threads 1 --no-low-rank';
+const quick = (variants: number): string =>
+  `--criterion l1 --block 1 --variants ${variants} --max-positions 300 --threads 1`;
+const QUICK = `${quick(6)} --no-low-rank`;
 
 let cli: Cli;
 let folder: string;
@@ -63,7 +65,7 @@ async function json(words: string): Promise<any> {
 
 describe('pack', TIMEOUT, () => {
   it.concurrent('writes a bundle of the network that the package ships, and measures it', async () => {
-    const words = `--data ecg.npz --per-class 4 --validation-per-class 6 --ratios .75 ${QUICK.replace('--variants 6', '--variants 3')}`;
+    const words = `--data ecg.npz --per-class 4 --validation-per-class 6 --ratios .75 ${quick(3)} --no-low-rank`;
     const found = await json(`pack ${DEMO} ${words} --out bundles/ecg`);
     expect(found).toMatchObject({
       out: 'bundles/ecg',
@@ -113,7 +115,7 @@ describe('pack', TIMEOUT, () => {
   it.concurrent('corrects what still loses accuracy by changes of low rank, unless told not to', async () => {
     const words =
       `pack ${DEMO} --data ecg.npz --per-class 3 --validation-per-class 12 --ratios 0,.85 --no-measure ` +
-      `${QUICK.replace('--variants 6', '--variants 2').replace(' --no-low-rank', '')}`;
+      `${quick(2)}`;
     const found = await json(`${words} --out rich`);
     expect(found.lowRank).toBeGreaterThan(0);
     expect(await json(`${words} --out poor --no-low-rank`)).toMatchObject({ lowRank: 0 });

@@ -191,10 +191,10 @@ export async function gapsBySize(
         'p99 ms',
       ],
       rows: [
-        ...(classes === 'all' ? byPlanner(inside, 'trained on') : []),
-        ...(classes === 'all' ? byPlanner(outside, 'not trained on') : []),
-        ...byPlanner(rounding, 'trained on, float32 or int8'),
-      ],
+        { group: inside, where: 'trained on' },
+        { group: outside, where: 'not trained on' },
+        { group: rounding, where: 'trained on, float32 or int8' },
+      ].flatMap(({ group, where }) => (group.requests > 0 ? byPlanner(group, where) : [])),
       note: 'Milliseconds of the clock, on a machine that others use too. Gaps are over the requests that a planner found a plan for.',
     },
   ];

@@ -12,22 +12,11 @@ import { LONG } from '../../util/test-support/rounds.ts';
 import { KeptJournal } from '../reporter.ts';
 import { calibrationSources } from './calibration-sources.ts';
 import { loadDraws, loadSamples, type TwoSetsOptions } from './samples.ts';
+import { numbersClassifier } from './test-support/numbers.ts';
 
 const CLASSES = 4;
 const quiet = new KeptJournal();
-const vector: Classifier = {
-  input: 'x',
-  sampleShape: [2],
-  output: 'y',
-  task: 'single-label',
-  taskSaid: false,
-  outputShape: [CLASSES],
-  scores: CLASSES,
-  classes: CLASSES,
-  probabilities: false,
-  exclusive: true,
-  fixedBatch: undefined,
-};
+const vector = numbersClassifier([2], CLASSES);
 
 let folder: string;
 

@@ -4,25 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { npyArray, openDataset, writeNpz } from '../../data/index.ts';
-import type { Classifier } from '../../evaluate/internal.ts';
 import { KeptJournal } from '../reporter.ts';
 import { localDraws } from './local-draws.ts';
 import { loadTwoSets } from './samples.ts';
+import { numbersClassifier } from './test-support/numbers.ts';
 
 const CLASSES = 2;
-const vector: Classifier = {
-  input: 'x',
-  sampleShape: [1],
-  output: 'y',
-  task: 'single-label',
-  taskSaid: false,
-  outputShape: [CLASSES],
-  scores: CLASSES,
-  classes: CLASSES,
-  probabilities: false,
-  exclusive: true,
-  fixedBatch: undefined,
-};
+const vector = numbersClassifier([1], CLASSES);
 
 let folder: string;
 beforeAll(async () => {

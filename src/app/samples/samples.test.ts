@@ -13,22 +13,11 @@ import { ELEM, GraphBuilder, int } from '../../onnx/internal.ts';
 import { loadNetwork } from '../network/network.ts';
 import { KeptJournal } from '../reporter.ts';
 import { loadSamples, loadTwoSets } from './samples.ts';
+import { numbersClassifier } from './test-support/numbers.ts';
 
 const CLASSES = 2;
 const quiet = new KeptJournal();
-const vector: Classifier = {
-  input: 'x',
-  sampleShape: [2],
-  output: 'y',
-  task: 'single-label',
-  taskSaid: false,
-  outputShape: [CLASSES],
-  scores: CLASSES,
-  classes: CLASSES,
-  probabilities: false,
-  exclusive: true,
-  fixedBatch: undefined,
-};
+const vector = numbersClassifier([2], CLASSES);
 const image: Classifier = { ...vector, sampleShape: [1, 4, 4] };
 
 let folder: string;
