@@ -20,7 +20,8 @@ import type { ValueRange } from '../../util/internal.ts';
 import { judge } from '../judge.ts';
 import type { MeasurableBundle } from '../variant-evaluator.ts';
 import { describeForms } from './forms.ts';
-import { type ChainMode, type LoneMode, NOTHING, StageChain } from './stage-chain.ts';
+import { type ChainMode, NOTHING, StageChain } from './stage-chain.ts';
+import { type StageLoss, stageLosses } from './stage-losses.ts';
 import { speedupOf } from './worth.ts';
 
 /** A variant of a bundle in the making. */
@@ -49,8 +50,6 @@ export interface EightBitVariant {
   readonly ranges: StoredTensor;
 }
 
-/** Most bytes of scores that are held while stages are measured. */
-const SCORE_BYTES = 256 * 2 ** 20;
 const EVERYTHING: ChainMode = { int8: () => true, rounded: () => true };
 
 /** Measures eight bits on one bundle, one variant after the other. */
@@ -75,40 +74,35 @@ export class EightBitMeasurement {
     return describeForms(this.#bundle.model, this.#bundle.manifest.stages);
   }
 
-  /** What each stage loses alone: the most that was lost on one of these variants. */
+  /** What each stage loses in eight bits: the most that was lost on one of these variants. */
   async losses(
     variants: readonly StoredVariant[],
     described: readonly DescribedForm[],
   ): Promise<Pick<EightBitForm, 'loss' | 'inputLoss'>[]> {
-    const losses = described.map(() => ({ int8: 0, input: 0 }));
-    const modes = described.flatMap(({ layers }, stage): LoneMode[] => [
-      ...(layers.length > 0 ? [{ stage, int8: true }] : []),
-      ...(stage > 0 ? [{ stage, int8: false }] : []),
-    ]);
-    const total = variants.length * modes.length;
+    const { validation, onStep } = this.#options;
+    const hasForm = described.map(({ layers }) => layers.length > 0);
+    const found: StageLoss[][] = [];
     let done = 0;
+    const settled = (stages: number): void => {
+      done += stages;
+      onStep?.('measuring stages in eight bits', done, variants.length * described.length);
+    };
     for (const stored of variants) {
+      const { accuracy } = stored.variant;
+      const { eightBit } = await this.variant(stored, described);
+      const together = lossOf(accuracy, eightBit.accuracy);
       const ranges = await this.ranges(stored, described);
-      await this.#with(stored, described, ranges, async (chain, accuracyOf) => {
-        const whole = await this.#unpruned();
-        const together = Math.max(1, Math.floor(SCORE_BYTES / whole.byteLength));
-        for (let first = 0; first < modes.length; first += together) {
-          const some = modes.slice(first, first + together);
-          const scores = await chain.scoresAlone(this.#options.validation, some);
-          for (const [at, { stage, int8 }] of some.entries()) {
-            const lost = losses[stage] as { int8: number; input: number };
-            const loss = lossOf(stored.variant.accuracy, accuracyOf(must(scores[at], 'scores')).accuracy);
-            if (int8) lost.int8 = Math.max(lost.int8, loss);
-            else lost.input = Math.max(lost.input, loss);
-          }
-          done += some.length;
-          this.#options.onStep?.('measuring stages in eight bits', done, total);
-        }
+      const own = await this.#with(stored, described, ranges, (chain, accuracyOf) => {
+        const lostBy = async (mode: ChainMode): Promise<number> =>
+          lossOf(accuracy, accuracyOf(await chain.scores(validation, mode)).accuracy);
+        return stageLosses({ hasForm, together, lostBy, settled });
       });
+      found.push(own);
     }
+    const most = (of: (losses: readonly StageLoss[]) => number): number => Math.max(...found.map(of));
     return described.map((_, l) => ({
-      loss: losses[l]?.int8 ?? 0,
-      ...(l > 0 ? { inputLoss: losses[l]?.input ?? 0 } : {}),
+      loss: most((losses) => losses[l]?.int8 ?? 0),
+      ...(l > 0 ? { inputLoss: most((losses) => losses[l]?.input ?? 0) } : {}),
     }));
   }
 

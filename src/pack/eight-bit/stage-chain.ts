@@ -28,13 +28,6 @@ export interface ChainMode {
 /** Everything in float32. */
 export const NOTHING: ChainMode = { int8: () => false, rounded: () => false };
 
-/** One stage in another way than float32, and nothing else. */
-export interface LoneMode {
-  readonly stage: number;
-  /** Whether it computes in eight bits, not only reads a rounded input. */
-  readonly int8: boolean;
-}
-
 /** A network at one level vector. */
 export interface ChainParts {
   /** With its corrections. */
@@ -70,44 +63,17 @@ export class StageChain {
     return joinedRows(found);
   }
 
-  /** The scores for each of these modes, in which the input of the stage is rounded; what comes before it runs once for all. */
-  async scoresAlone(
-    { samples, size, sampleShape }: Pick<Dataset, 'samples' | 'size' | 'sampleShape'>,
-    modes: readonly LoneMode[],
-  ): Promise<Float32Array[]> {
-    const { batch } = this.#options;
-    const found = modes.map((): Float32Array[] => []);
-    for (let first = 0; first < size; first += batch) {
-      const count = Math.min(batch, size - first);
-      let value = tensor(rowRange(samples, size, first, count), [count, ...sampleShape]);
-      for (const { index } of this.#parts.stages) {
-        for (const [at, { stage, int8 }] of modes.entries()) {
-          if (stage !== index) continue;
-          const alone = { int8: (l: number) => int8 && l === stage, rounded: (l: number) => l === stage };
-          found[at]?.push((await this.#run(value, alone, stage)).data);
-        }
-        if (modes.some(({ stage }) => stage > index)) value = await this.#run(value, NOTHING, index, index);
-      }
-    }
-    return found.map(joinedRows);
-  }
-
   /** Frees the engine's memory. */
   async release(): Promise<void> {
     for (const session of this.#sessions.values()) await session.release();
     this.#sessions.clear();
   }
 
-  /** What the stages from one to another make of the input of the first. */
-  async #run(
-    input: FloatTensor,
-    mode: ChainMode,
-    from = 0,
-    to = this.#parts.stages.length - 1,
-  ): Promise<FloatTensor> {
+  /** What the stages make of an input. */
+  async #run(input: FloatTensor, mode: ChainMode): Promise<FloatTensor> {
     const { stages, forms } = this.#parts;
     let value = input;
-    for (const stage of stages.slice(from, to + 1)) {
+    for (const stage of stages) {
       if (stage.index > 0 && mode.rounded(stage.index)) value = this.#rounded(value, stage.input);
       const int8 = mode.int8(stage.index) && must(forms[stage.index], 'a form').layers.length > 0;
       const session = await this.#session(stage, int8);
