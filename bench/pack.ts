@@ -4,9 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pack } from '../src/app/index.ts';
+import { clearMemoryLater } from '../src/util/internal.ts';
 import { processorSeconds } from './lib/figures.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
+
+// As the command does.
+clearMemoryLater();
 
 const given = process.argv.slice(2);
 const jobs = given.length > 0 ? given : SHARED_MODELS.map(({ name }) => name);

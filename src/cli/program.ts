@@ -1,6 +1,7 @@
 // The command line as a whole: commands, help, version, failures.
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../util/index.ts';
+import { clearMemoryLater } from '../util/internal.ts';
 import { EXIT, examples, printError } from './command-line.ts';
 import { asksForVersion, versionText } from './version-text.ts';
 import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from './words.ts';
@@ -59,6 +60,9 @@ async function buildProgram(name: string): Promise<Command> {
 /** Commands that have commands of their own. */
 const GROUPS: ReadonlySet<string> = new Set(['cluster', 'audit', 'service']);
 
+/** Commands that compute for long, and then end. */
+const OFFLINE: ReadonlySet<string> = new Set(['compare', 'demo', 'pack', 'prune', 'quantize']);
+
 /** Runs a command line (without the first two words of argv); returns the exit status. */
 export async function runCommandLine(given: readonly string[]): Promise<number> {
   if (asksForVersion(given)) {
@@ -68,6 +72,7 @@ export async function runCommandLine(given: readonly string[]): Promise<number> 
   const words = inOrder(given, GROUPS);
   const json = words.includes('--json');
   const [name = ''] = words;
+  if (OFFLINE.has(name)) clearMemoryLater();
   const program = await buildProgram(name);
   if (words.length === 0) {
     program.outputHelp();

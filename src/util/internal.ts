@@ -19,6 +19,7 @@ export { clamp } from './extremes.ts';
 export { throughTemporary } from './files.ts';
 export { argmax, assertFiniteRows, assertFiniteSamples, firstNonFinite, tellNonFinite } from './finite.ts';
 export { fromBfloat, fromHalf } from './half-floats.ts';
+export { clearMemoryLater } from './garbage.ts';
 export { hashArrays } from './hash-arrays.ts';
 export { atExit, clearLeftovers, removedAtExit, removeLeftovers, temporaryFolder } from './leftovers.ts';
 export { isLoopback } from './loopback.ts';
