@@ -16,7 +16,7 @@ import type { WalkStep } from './frontier.ts';
 import { type Matrix, Products } from './products.ts';
 import { refitRecurrent } from './recurrent.ts';
 import { type ReferenceMemory, ReferenceWalk } from './reference-activations.ts';
-import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
+import { fitLayer, fromMatrices, type LayerFit, weightMatrices } from './refit.ts';
 import { RowMemory } from './row-memory.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { type LayerTarget, orderedTargets } from './targets.ts';
@@ -225,7 +225,7 @@ async function refitInOrder(
       const { weight, bias } = fromMatrices(layer, fit.weights);
       model = setWeights(model, layer, weight, bias);
     }
-    repairs.push(repairOf(layer, sampled, x[0] as Matrix, fit));
+    repairs.push(repairOf(layer, sampled, fit));
     told?.(repairs.length);
   }
   await refitBefore(cut.graph.nodes.length);
@@ -323,10 +323,9 @@ export function targetRows(
 /** The report of one layer's fit. */
 export function repairOf(
   layer: WeightedLayer,
-  sampled: SamplePositions,
-  x: Matrix,
-  { errorBefore, errorAfter, refit }: { errorBefore: number; errorAfter: number; refit: boolean },
+  { rows }: SamplePositions,
+  { weights, errorBefore, errorAfter, refit }: LayerFit,
 ): LayerRepair {
-  const { rows } = sampled;
-  return { layer: layer.name, errorBefore, errorAfter, rows, unknowns: x.columns, refit };
+  const unknowns = must(weights[0], 'weights').rows;
+  return { layer: layer.name, errorBefore, errorAfter, rows, unknowns, refit };
 }

@@ -88,35 +88,38 @@ export class TableNetworks {
     });
   }
 
-  /**
-   * What a layer reads at each level above 0, `[rows, unknowns]` for each convolution group: each sample in a network that
-   * has this level at the layer's input. Layers must be asked for in order.
-   */
-  async inputsOf(
-    layer: WeightedLayer,
-    sampled: SamplePositions,
-    memory: readonly RowMemory[],
-  ): Promise<(readonly Matrix[])[]> {
-    const [read = -1] = this.#draft.readsOf(layer.name);
+  /** Comes to the next layer, which must be that of the next task. */
+  come(layer: WeightedLayer): void {
     if (this.#done % Math.ceil(this.#layers.length / DRAWS) === 0) this.#networks = this.#draw();
     this.#done++;
-    const rows = this.#options.cut.slice(1).map((layers, at) => {
-      const cut = must(layers.get(layer.name), `no layer '${layer.name}'`);
-      return InputRows.empty(cut, sampled, undefined, memory[at]);
-    });
-    for (const { levels, own, walk } of this.#networks) {
-      const level = levels[read] as number;
-      if (level === 0) walk.skip();
-      else {
-        const into = must(rows[level - 1], `level ${level}`);
-        await walk.visit(
-          this.#draft.unpruned,
-          (sample, value) => into.add(own[sample] as number, value),
-          (part) => this.#draft.assemblePart(part, levels),
-        );
-      }
+    for (const { walk } of this.#networksAt(layer, 0)) walk.skip();
+  }
+
+  /**
+   * What the layer that it has come to reads at a level above 0, `[rows, unknowns]` for each convolution group: each sample
+   * in a network that has this level at the layer's input. Each level must be asked for once.
+   */
+  async inputsAt(
+    layer: WeightedLayer,
+    level: number,
+    sampled: SamplePositions,
+    memory: RowMemory,
+  ): Promise<readonly Matrix[]> {
+    const cut = must(this.#options.cut[level]?.get(layer.name), `no layer '${layer.name}'`);
+    const rows = InputRows.empty(cut, sampled, undefined, memory);
+    for (const { levels, own, walk } of this.#networksAt(layer, level)) {
+      await walk.visit(
+        this.#draft.unpruned,
+        (sample, value) => rows.add(own[sample] as number, value),
+        (part) => this.#draft.assemblePart(part, levels),
+      );
     }
-    return rows.map(({ x }) => x);
+    return rows.x;
+  }
+
+  #networksAt({ name }: WeightedLayer, level: number): TableNetwork[] {
+    const [read = -1] = this.#draft.readsOf(name);
+    return this.#networks.filter(({ levels }) => levels[read] === level);
   }
 }
 

@@ -4,12 +4,13 @@ import type { BundleGroup } from '../bundle/internal.ts';
 import { type Grouping, sliceModel } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { hasOneOutputPerGroup, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
+import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { repairSamples } from './augment.ts';
 import { DraftBundle, type LayerTable } from './draft-bundle.ts';
 import { type Matrix, Products } from './products.ts';
 import { ReferenceWalk, type RefitTask } from './reference-activations.ts';
-import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
+import { fitLayer, fromMatrices, type LayerFit, type LayerProblem, weightMatrices } from './refit.ts';
 import {
   assertEnough,
   defined,
@@ -21,8 +22,9 @@ import {
   targetRows,
 } from './repair.ts';
 import { RowMemory } from './row-memory.ts';
-import { samplePositionsOf } from './sample-positions.ts';
+import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { TableNetworks } from './table-networks.ts';
+import { Fitters } from './threads/fitters.ts';
 
 /** How tables are fitted. */
 export interface TableOptions extends RepairOptions {
@@ -70,46 +72,77 @@ export async function repairTables(
   });
   const reference = await ReferenceWalk.open(model, tasks, samples, settings);
   const products = await Products.create(settings.threads);
+  const fitters = new Fitters(products, settings.threads);
   const tables: LayerTable[] = [];
   const repairs: TableRepair[] = [];
   try {
     const run = { ...settings, parts: settings.networks, samples, cut, random: new Random(seed) };
     const networks = await TableNetworks.open(draft, tasks, run);
-    const memory = cut.slice(1).map(() => new RowMemory());
-    // Searches for a strength start where that of the layer before was found, then at that of the level before.
-    let first: number | undefined;
+    const memory = cut.slice(1).map(() => ({ own: new RowMemory(), shared: new RowMemory(true) }));
+    const parts = { draft, networks, memory, products, fitters };
+    // Searches for a strength start where that of the layer before was found.
+    let start: number | undefined;
     for (const { layer, sampled } of tasks) {
-      let start = first;
-      const inputs = await networks.inputsOf(layer, sampled, memory);
       const answers = await reference.valuesAt(layer.name, layer.output);
-      const made: LayerTable[] = [];
-      let isFitted = false;
-      for (const [at, x] of inputs.entries()) {
-        const level = at + 1;
-        const positions = draft.positionsAt(level);
-        const rows = (hasOneOutputPerGroup(layer) && positions(layer.output)) || all(layer.channels);
-        const y = targetRows(answers, layer.channels, rows, x.length, undefined);
-        const weights = weightMatrices(layer, positions(layer.input), rows);
-        const fit = await fitLayer(
-          // Fewer inputs say less of each other, so they want no stronger ridge.
-          { name: layer.name, x, y, weights, fitRows: sampled.fitRows, startsAtMost: isFitted },
-          products,
-          start,
-        );
-        start = fit.strength || start;
-        isFitted ||= fit.refit;
-        if (at === 0) first = start;
-        made.push(tableOf(layer, level, fit.weights));
-        repairs.push({ ...repairOf(layer, sampled, x[0] as Matrix, fit), level });
-        onProgress?.(repairs.length, tasks.length * (draft.levels - 1));
+      const fits = await fitLevels(parts, layer, { sampled, answers, start });
+      start = fits[0]?.strength || start;
+      const made = fits.map(({ weights }, at) => tableOf(layer, at + 1, weights));
+      for (const [at, fit] of fits.entries()) {
+        repairs.push({ ...repairOf(layer, sampled, fit), level: at + 1 });
       }
+      onProgress?.(repairs.length, tasks.length * (draft.levels - 1));
       draft.add(made);
       tables.push(...made);
     }
   } finally {
+    await fitters.release();
     await products.release();
   }
   return { tables, repairs };
+}
+
+/** What all layers are fitted with. */
+interface FitParts {
+  readonly draft: DraftBundle;
+  readonly networks: TableNetworks;
+  /** For inputs at each level above 0. */
+  readonly memory: readonly { readonly own: RowMemory; readonly shared: RowMemory }[];
+  readonly products: Products;
+  readonly fitters: Fitters;
+}
+
+/** Fits one layer at every level above 0: the first with all threads of the engine, then the others side by side. */
+async function fitLevels(
+  { draft, networks, memory, products, fitters }: FitParts,
+  layer: WeightedLayer,
+  given: {
+    readonly sampled: SamplePositions;
+    readonly answers: Float32Array;
+    readonly start: number | undefined;
+  },
+): Promise<LayerFit[]> {
+  const { sampled, answers } = given;
+  networks.come(layer);
+  const problemAt = async (level: number, startsAtMost: boolean): Promise<LayerProblem> => {
+    const positions = draft.positionsAt(level);
+    const rows = (hasOneOutputPerGroup(layer) && positions(layer.output)) || all(layer.channels);
+    const weights = weightMatrices(layer, positions(layer.input), rows);
+    const isSent = level > 1 && fitters.sends(weights, sampled.rows);
+    const { own, shared } = must(memory[level - 1], `level ${level}`);
+    const x = await networks.inputsAt(layer, level, sampled, isSent ? shared : own);
+    const y = targetRows(answers, layer.channels, rows, x.length, undefined);
+    return { name: layer.name, x, y, weights, fitRows: sampled.fitRows, startsAtMost };
+  };
+  const first = await fitLayer(await problemAt(1, false), products, given.start);
+  const rest: Promise<LayerFit>[] = [];
+  for (let level = 2; level < draft.levels; level++) {
+    // Fewer inputs say less of each other, so they want no stronger ridge.
+    const fit = fitters.fit(await problemAt(level, first.refit), first.strength || given.start);
+    // An error is told where all of them are awaited.
+    fit.catch(() => undefined);
+    rest.push(fit);
+  }
+  return [first, ...(await Promise.all(rest))];
 }
 
 /** Layers that get tables: those that read units of a group, unless a cut changes how their convolution is grouped. */

@@ -22,6 +22,7 @@ const ENTRIES = [
   'pack/threads/thread.ts',
   'plan/worker/thread.ts',
   'prune/obs/ranking-thread.ts',
+  'repair/threads/thread.ts',
   'run/local/child.ts',
   'run/nats/test-support/client-process.ts',
   'run/nats/test-support/worker-process.ts',
