@@ -129,6 +129,24 @@ describe('measured seconds', () => {
     ).toBeGreaterThan(0);
   });
 
+  it('are measured once for layers of one shape', async () => {
+    const secondsOf = async (strides: readonly number[]) => {
+      const net = new Net([2, 8, 8]);
+      let x = net.relu(net.conv('stem', net.input, 2, 8));
+      for (const [at, stride] of strides.entries())
+        x = net.relu(net.conv(`inner${at}`, x, 8, 8, { kernel: 2 * stride - 1, stride }));
+      const model = net.head(x, 8);
+      const { grouping, signature, ...parts } = described(model);
+      const { timed, layers } = await timeLayers(model, grouping, parts, { name: 'net' });
+      return { timed, seconds: layers.map(({ seconds }) => seconds) };
+    };
+    // stem 3, head 3, 9 for the last layer with its pooling, and 9 for each other shape.
+    const alike = await secondsOf([1, 1, 1]);
+    expect(alike.timed).toBe(24);
+    expect(alike.seconds[2]).toEqual(alike.seconds[1]);
+    expect((await secondsOf([1, 2, 1])).timed).toBe(33);
+  });
+
   it('become coarser when there is no time', async () => {
     const model = canonicalModel(randomNet(3));
     const { grouping, signature, ...parts } = described(model);

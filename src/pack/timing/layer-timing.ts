@@ -1,6 +1,6 @@
 // Measures how many seconds layers and stages take on this machine, at pairs of levels. Opening a session takes longer
-// than running it, so three things are saved: equal counts are measured once, many levels on a coarser grid, and a
-// stage of a single layer is not measured again.
+// than running it, so four things are saved: equal counts are measured once, layers of one shape too, many levels on a
+// coarser grid, and a stage of a single layer is not measured again.
 import { cpus } from 'node:os';
 import type { BundleManifest } from '../../bundle/index.ts';
 import { type BundleLayer, firstUnits, type MeasuredOn } from '../../bundle/internal.ts';
@@ -8,6 +8,8 @@ import type { Grouping, KeptUnits } from '../../channels/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { batchAxes, fixedBatchOf } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
+import { sha256Of } from '../../util/internal.ts';
+import { graphShape } from './graph-shape.ts';
 import { type Fineness, implausible, type TimeGrid, tableFrom, timeGridOf } from './time-grid.ts';
 import { layerSubgraphs, sliceSubgraph, stageSubgraph, withSamples } from './timed-subgraphs.ts';
 import { expectedSeconds, isTimeable, medianSeconds, type TimingOptions } from './timing.ts';
@@ -59,20 +61,17 @@ export async function timeLayers(
   const tasks = timingTasks(model, grouping, described, samples);
   const grids = await affordableGrids(tasks, grouping, options);
   const tables = new Map<TimingTask, number[][]>();
+  const known = new Map<string, number[][]>();
+  let timed = 0;
   for (const [index, task] of tasks.entries()) {
     const grid = must(grids[index], 'a grid');
     const cuts = grid.pairs.map((pair) => cutTask(task, grouping, pair));
-    const values = await medianSeconds(cuts, options);
-    const doubtful = implausible(grid, values);
-    const again = await medianSeconds(
-      doubtful.map((at) => must(cuts[at], 'a cut')),
-      options,
-    );
-    for (const [i, at] of doubtful.entries()) values[at] = Math.min(values[at] ?? 0, again[i] ?? 0);
-    tables.set(
-      task,
-      tableFrom(grid, values).map((row) => row.map(wholeNanoseconds)),
-    );
+    const shape = shapesOf(cuts, grid);
+    const alike = shape === undefined ? undefined : known.get(shape);
+    const table = alike ?? (await timeGrid(grid, cuts, options));
+    if (!alike) timed += cuts.length;
+    if (shape !== undefined) known.set(shape, table);
+    tables.set(task, table);
     options.onProgress?.(index + 1, tasks.length);
   }
   const tableOf = (layer: string | undefined): number[][] | undefined =>
@@ -87,9 +86,27 @@ export async function timeLayers(
     layers: layers.map((layer) => ({ ...layer, ...some(tableOf(layer.name)) })),
     stages: stages.map((stage) => ({ ...stage, ...some(secondsOf(stage)) })),
     measured: measuredOn(options),
-    timed: grids.reduce((sum, { pairs }) => sum + pairs.length, 0),
+    timed,
     entries: tasks.reduce((sum, { layer }) => sum + (layer === undefined ? levels : levels * levels), 0),
   };
+}
+
+/** The seconds of one table. */
+async function timeGrid(grid: TimeGrid, cuts: readonly Model[], options: TimingOptions): Promise<number[][]> {
+  const values = await medianSeconds(cuts, options);
+  const doubtful = implausible(grid, values);
+  const again = await medianSeconds(
+    doubtful.map((at) => must(cuts[at], 'a cut')),
+    options,
+  );
+  for (const [i, at] of doubtful.entries()) values[at] = Math.min(values[at] ?? 0, again[i] ?? 0);
+  return tableFrom(grid, values).map((row) => row.map(wholeNanoseconds));
+}
+
+/** What decides the seconds of a table; undefined where graphs cannot be compared. */
+function shapesOf(cuts: readonly Model[], grid: TimeGrid): string | undefined {
+  const shapes = cuts.map(graphShape);
+  return shapes.includes(undefined) ? undefined : sha256Of(JSON.stringify([shapes, grid]));
 }
 
 /** One table to measure: by two levels for a layer, by one level for a whole stage. */
@@ -183,7 +200,13 @@ async function affordableGrids(
     if (each.length === 0) {
       // Nothing to choose where all levels are the same.
       if (grids.every(({ pairs }) => pairs.length <= 1)) return grids;
-      for (const task of tasks) each.push(await expectedSeconds(cutTask(task, grouping, [0, 0]), options));
+      const shapes = new Set<string>();
+      for (const task of tasks) {
+        const cut = cutTask(task, grouping, [0, 0]);
+        const shape = JSON.stringify([graphShape(cut) ?? task.layer, task.inputs, task.outputs]);
+        each.push(shapes.has(shape) ? 0 : await expectedSeconds(cut, options));
+        shapes.add(shape);
+      }
     }
     if (grids.reduce((sum, grid, at) => sum + costOf(grid, each[at] ?? 0), 0) <= maxSeconds) return grids;
   }
