@@ -34,14 +34,17 @@ export function roundEven(value: number): number {
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
+/** Added to a number of less than 2^51 and taken away again, it leaves the nearest whole number, halves to the even one. */
+const ROUNDING = 1.5 * 2 ** 52;
+
 /** Float32 numbers as the nearest integers, as ONNX's QuantizeLinear gives them. */
 export function toUint8(values: Float32Array, { scale, zero }: ValueScale): Uint8Array<ArrayBuffer> {
-  const rounded = new Uint8Array(values.length);
+  // Keeps to 0 and 255 by itself.
+  const rounded = new Uint8ClampedArray(values.length);
   for (let i = 0; i < values.length; i++) {
-    const whole = roundEven(Math.fround((values[i] as number) / scale)) + zero;
-    rounded[i] = Math.min(Math.max(whole, 0), MOST_UINT8);
+    rounded[i] = Math.fround((values[i] as number) / scale) + ROUNDING - ROUNDING + zero;
   }
-  return rounded;
+  return new Uint8Array(rounded.buffer);
 }
 
 /** The numbers that integers mean, in float32. */
