@@ -4,6 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pack } from '../src/app/index.ts';
+import { createSession, tensor } from '../src/engine/index.ts';
+import { canonicalModel, loadModel } from '../src/onnx/index.ts';
+import { must } from '../src/util/index.ts';
 import { clearMemoryLater } from '../src/util/internal.ts';
 import { processorSeconds } from './lib/figures.ts';
 import { writeResults } from './lib/results.ts';
@@ -12,6 +15,7 @@ import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 // As the command does.
 clearMemoryLater();
 
+const BATCH = 32;
 const given = process.argv.slice(2);
 const jobs = given.length > 0 ? given : SHARED_MODELS.map(({ name }) => name);
 
@@ -21,6 +25,7 @@ for (const job of jobs) {
   const [name = '', variants, perClass = '20'] = job.split(':');
   const shared = SHARED_MODELS.find((model) => model.name === name);
   if (!shared) throw new Error(`no shared model '${name}'`);
+  const speed = await runsPerSecond(name);
   const folder = await mkdtemp(join(tmpdir(), 'bedside-bench-pack-'));
   const start = { wall: performance.now(), processor: processorSeconds() };
   const result = await pack(modelPath(name), {
@@ -39,6 +44,7 @@ for (const job of jobs) {
   rows.push([
     name,
     Number(perClass),
+    speed.toFixed(0),
     found.length,
     result.lowRank,
     wall.toFixed(1),
@@ -50,19 +56,38 @@ for (const job of jobs) {
   process.stderr.write(`${rows.at(-1)?.join(' ')}\n`);
 }
 
+/** How many samples a second the engine runs through a network. */
+async function runsPerSecond(name: string): Promise<number> {
+  const model = canonicalModel(await loadModel(modelPath(name)));
+  const [{ dims = [] } = {}] = model.graph.inputs;
+  const shape = [BATCH, ...(dims ?? []).slice(1).map(Number)];
+  const session = await createSession(model, { name });
+  const input = tensor(new Float32Array(shape.reduce((all, dim) => all * dim, 1)).fill(0.5), shape);
+  const feeds = { [must(model.graph.inputs[0], 'an input').name]: input };
+  await session.run(feeds);
+  const start = performance.now();
+  let runs = 0;
+  for (; performance.now() - start < 1000; runs++) await session.run(feeds);
+  const seconds = (performance.now() - start) / 1000;
+  await session.release();
+  return (BATCH * runs) / seconds;
+}
+
 await writeResults('pack', {
   title: 'Packing the shared models',
   command: ['npm run bench:pack', ...(given.length > 0 ? ['--', ...given] : [])].join(' '),
   about:
     'Each shared model packed with the defaults of `bedside pack` and two threads, one after the other. ' +
     'Seconds of processors count no other work of the machine. The mean accuracy is that of all measured variants, ' +
-    'on validation samples.',
+    'on validation samples. Runs a second are those of the unpruned network on one thread, at batch 32, just before: what ' +
+    'packing takes follows them, and they differ from day to day by twice on machines that others share.',
   tables: [
     {
       title: 'Whole',
       columns: [
         'model',
         'samples a class',
+        'runs/s',
         'variants',
         'of low rank',
         'seconds',

@@ -31,14 +31,16 @@ export function frontierOf(variants: readonly Variant[]): Variant[] {
     .reverse();
 }
 
-/** Number of random level vectors that only check the accuracy model, and of those that it is fitted to. */
+/** Most random level vectors that only check the accuracy model, and most of those that it is fitted to. */
 const CHECKS = 16;
 const RANDOM = 16;
+/** Level vectors that only check: at least so many, otherwise one for each four that are stored. */
+const FEWEST_CHECKS = 8;
 const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
 
 /** Level vectors are measured until about so many multiply-accumulates of the unpruned network would be spent. */
-const MACS = 6e12;
-const FEWEST = 48;
+const MACS = 4e12;
+const FEWEST = 32;
 const MOST = 128;
 
 /**
@@ -79,7 +81,8 @@ export async function measureFrontier(
   const shapes = new Set<string>();
   const shapeOf = (levels: readonly number[]): string =>
     levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
-  const total = Math.max(variants, space.levels) + CHECKS;
+  const checked = Math.min(CHECKS, Math.max(FEWEST_CHECKS, Math.floor(variants / 4)));
+  const total = Math.max(variants, space.levels) + checked;
   const form = describeClassifier(draft.model, options.name);
   const judged = judgedBy(form, validation, options.measure);
   const evaluators = await Evaluators.create(draft, options, total);
@@ -99,7 +102,7 @@ export async function measureFrontier(
     return results;
   };
   try {
-    const checks = await measure(randomLevelVectors(space, CHECKS, random));
+    const checks = await measure(randomLevelVectors(space, checked, random));
     measured.clear();
     shapes.clear();
     await measure(uniformLevels(space));
