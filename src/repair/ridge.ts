@@ -1,11 +1,14 @@
 // Ridge regression toward given weights: minimise |X (W0 + D) - Y|^2 + lambda |D|^2, lambda chosen on held-out rows.
 import { factorise, rowsOf, solveFactor } from './factor.ts';
-import { blockOf, gramOfColumns, gramOfRows, sumOf } from './gram.ts';
+import { blockOf, gramOfColumns, gramOfRows, roughGramOfColumns, sumOf } from './gram.ts';
 import type { Matrix, Products } from './products.ts';
 
 /** Candidate values of lambda, as multiples of the mean diagonal of the Gram matrix. */
 const STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10] as const;
 const DEFAULT_START = 1e-3;
+
+/** Least strength with which a Gram matrix in float32 is as good: its errors are some millionths of the mean diagonal. */
+const ROUGH_FROM = 1e-3;
 
 /** Rows that fit, followed by held-out rows; `residual` is `Y - X W0`. */
 export interface RidgeProblem {
@@ -37,6 +40,19 @@ export interface RidgeSolution {
  * (unknowns) and the dual system (rows); lambda > 0 makes both positive definite.
  */
 export async function solveRidge(problem: RidgeProblem, products: Products): Promise<RidgeSolution> {
+  const { start = DEFAULT_START } = problem;
+  if (start <= ROUGH_FROM) return await solveWith(gramOfColumns, problem, products);
+  const found = await solveWith(roughGramOfColumns, problem, products);
+  return found.strength > 0 && found.strength < ROUGH_FROM
+    ? await solveWith(gramOfColumns, { ...problem, start: found.strength }, products)
+    : found;
+}
+
+async function solveWith(
+  gramOf: typeof gramOfColumns,
+  problem: RidgeProblem,
+  products: Products,
+): Promise<RidgeSolution> {
   const { x, residual, fitRows } = problem;
   const fit = { x: rowsOf(x, 0, fitRows), y: rowsOf(residual, 0, fitRows) };
   const held = { x: rowsOf(x, fitRows, x.rows), y: rowsOf(residual, fitRows, x.rows) };
@@ -45,7 +61,7 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
   const inner = x.rows < x.columns ? await gramOfRows(x, products) : undefined;
   const trial = inner
     ? { dual: true, gram: blockOf(inner, [0, fitRows], fitRows), right: fit.y }
-    : await systemOf(fit.x, fit.y, products);
+    : await systemOf(gramOf, fit.x, fit.y, products);
   // In the dual form, predictions only need inner products of held-out and fitted rows.
   const cross = inner
     ? blockOf(inner, [fitRows, x.rows], fitRows)
@@ -69,7 +85,7 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
   const found = step.value;
   const best = found.error < errorBefore ? found : { strength: 0, error: errorBefore };
   if (best.strength === 0) return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
-  const whole = await wholeOf(problem, trial, held, inner, products);
+  const whole = await wholeOf(gramOf, problem, trial, { held, inner, products });
   const solved = await solve(whole, best.strength, x.columns, products);
   const change = solved && (whole.dual ? await products.atb(x, solved) : solved);
   const gram = whole.dual ? undefined : whole.gram;
@@ -78,15 +94,19 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
 
 /** The system of all rows: that of the fitted rows, and what held-out rows add to it. */
 async function wholeOf(
+  gramOf: typeof gramOfColumns,
   { x, residual }: RidgeProblem,
   trial: System,
-  held: { readonly x: Matrix; readonly y: Matrix },
-  inner: Matrix | undefined,
-  products: Products,
+  given: {
+    readonly held: { readonly x: Matrix; readonly y: Matrix };
+    readonly inner: Matrix | undefined;
+    readonly products: Products;
+  },
 ): Promise<System> {
+  const { held, inner, products } = given;
   if (inner) return { dual: true, gram: inner, right: residual };
-  if (trial.dual) return systemOf(x, residual, products);
-  const [gram, right] = [await gramOfColumns(held.x, products), await products.atb(held.x, held.y)];
+  if (trial.dual) return systemOf(gramOf, x, residual, products);
+  const [gram, right] = [await gramOf(held.x, products), await products.atb(held.x, held.y)];
   return { dual: false, gram: sumOf(trial.gram, gram), right: sumOf(trial.right, right) };
 }
 
@@ -129,9 +149,14 @@ interface System {
   readonly right: Matrix;
 }
 
-async function systemOf(x: Matrix, y: Matrix, products: Products): Promise<System> {
+async function systemOf(
+  gramOf: typeof gramOfColumns,
+  x: Matrix,
+  y: Matrix,
+  products: Products,
+): Promise<System> {
   if (x.rows < x.columns) return { dual: true, gram: await gramOfRows(x, products), right: y };
-  return { dual: false, gram: await gramOfColumns(x, products), right: await products.atb(x, y) };
+  return { dual: false, gram: await gramOf(x, products), right: await products.atb(x, y) };
 }
 
 /** Coefficients of the unknowns, or of the rows in the dual form. */

@@ -11,6 +11,21 @@ describe('numbers that are not finite', () => {
     expect(tellNonFinite(Float32Array.of(0, 0, 0, 0, 0, Number.NaN), 5, [3, 1, 2])).toBe('NaN at [2, 0, 1]');
   });
 
+  it('are found at their place in long rows of doubles', () => {
+    for (const length of [0, 1, 1023, 1024, 5000]) {
+      const values = Float64Array.from({ length }, (_, i) => i - 1e308);
+      expect(firstNonFinite(values)).toBe(-1);
+      for (const at of [0, 1022, 1023, 1024, 4095, 4999]) {
+        for (const bad of NOT) {
+          const broken = values.slice();
+          if (at < length) broken[at] = bad;
+          expect(firstNonFinite(broken)).toBe(at < length ? at : -1);
+          expect(firstNonFinite(broken, at + 1)).toBe(-1);
+        }
+      }
+    }
+  });
+
   it('have no largest among them', () => {
     expect(argmax(Float32Array.of(-3, -1, -1, -2))).toBe(1);
     expect(argmax(Float32Array.of(9, 9, 1, 2, 3, 9), 2, 3)).toBe(2);

@@ -16,7 +16,7 @@ import { expectedSeconds, isTimeable, medianSeconds, type TimingOptions } from '
 
 /** How layers are timed. */
 export interface LayerTimingOptions extends Pick<TimingOptions, 'name' | 'batch' | 'threads'> {
-  /** About how many seconds the timing may take; grids become coarser to fit, down to their corners. Default 30. */
+  /** About how many seconds the timing may take; grids become coarser to fit, down to their corners. Default 12. */
   readonly maxSeconds?: number | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -190,7 +190,7 @@ async function affordableGrids(
   grouping: Grouping,
   options: LayerTimingOptions & Pick<TimingOptions, 'samples'>,
 ): Promise<TimeGrid[]> {
-  const { maxSeconds = 30 } = options;
+  const { maxSeconds = 12 } = options;
   const gridsOf = (fineness: Fineness): TimeGrid[] =>
     tasks.map(({ inputs, outputs }) => timeGridOf(inputs, outputs, fineness));
   let grids: TimeGrid[] = [];
