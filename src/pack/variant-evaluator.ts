@@ -123,7 +123,7 @@ export class VariantEvaluator {
     const unpruned = levels.every((level) => level === 0);
     const keep = keptUnitsAt(bundle.manifest, levels);
     let fitted = unpruned ? undefined : await this.#corrector.fit(plain, keep);
-    let judgement = await this.#measure(plain, levels, fitted);
+    let judgement = unpruned ? this.#judged(this.#whole) : await this.#measure(plain, levels, fitted);
     const fits = [this.#withRecurrent, this.#withLowRank];
     for (const enrich of fits) {
       if (!fitted || this.#unprunedAccuracy - judgement.accuracy <= lowRankFrom) break;
