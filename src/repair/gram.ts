@@ -53,6 +53,9 @@ export async function gramOfRows(x: Matrix, products: Products): Promise<Matrix>
   return mirrored(x.rows, bounds, (i, j) => products.abt(parts[i] as Matrix, parts[j] as Matrix));
 }
 
+/** Side of the squares in which a triangle is copied to the other. */
+const SQUARE = 32;
+
 type Bounds = readonly (readonly [number, number])[];
 
 function boundsOf(n: number): Bounds {
@@ -97,8 +100,15 @@ async function mirrored(
         data.set(block.subarray((r - top) * width, (r - top + 1) * width), r * n + left);
       }
       if (i === j) continue;
-      for (let c = left; c < right; c++) {
-        for (let r = top; r < bottom; r++) data[c * n + r] = block[(r - top) * width + c - left] as number;
+      // In squares that fit the cache: whole columns would miss it at each number.
+      for (let r0 = top; r0 < bottom; r0 += SQUARE) {
+        for (let c0 = left; c0 < right; c0 += SQUARE) {
+          for (let c = c0; c < Math.min(c0 + SQUARE, right); c++) {
+            for (let r = r0; r < Math.min(r0 + SQUARE, bottom); r++) {
+              data[c * n + r] = block[(r - top) * width + c - left] as number;
+            }
+          }
+        }
       }
     }
   }

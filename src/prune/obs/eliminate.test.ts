@@ -120,6 +120,14 @@ describe('Reader', () => {
 });
 
 describe('eliminate', () => {
+  it('goes the same way where the engine refits', async () => {
+    const problem = planted(40, 4, 6, 77);
+    const eliminated = (engineWork: number) => eliminate(40, [new Reader(problem, products, engineWork)]);
+    const [here, engine] = [await eliminated(Number.POSITIVE_INFINITY), await eliminated(0)];
+    expect(engine.order).toEqual(here.order);
+    engine.errors.forEach((error, i) => void expect(error).toBeCloseTo(here.errors[i] as number, 8));
+  });
+
   it('goes greedily by brute force, over all readers together', async () => {
     const problems = [planted(6, 2, 3, 21), planted(6, 1, 5, 22)];
     const { order, errors } = await eliminate(

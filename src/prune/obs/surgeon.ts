@@ -12,6 +12,8 @@ const PUT_OFF = 128;
  * changes several times.
  */
 const MOST_DEAD = 0.125;
+/** Multiply-adds of a refit from which the engine does it. */
+const ENGINE_WORK = 1e6;
 
 /** One layer that reads channels (one group of its convolution), as a least-squares problem. */
 export interface ReaderProblem {
@@ -40,11 +42,18 @@ export class Reader {
   /** Pending changes: the true inverse is `#inverse - left^T right`, both `[pending, unknowns]`. */
   #left: Float64Array;
   #right: Float64Array;
+  readonly #engineWork: number;
   #putOff = 0;
   #alive: Uint8Array;
 
-  constructor({ inverse, weights, units }: ReaderProblem, products: Products) {
+  /** @param engineWork multiply-adds of a refit from which the engine does it */
+  constructor(
+    { inverse, weights, units }: ReaderProblem,
+    products: Products,
+    engineWork: number = ENGINE_WORK,
+  ) {
     this.#products = products;
+    this.#engineWork = engineWork;
     this.#rows = units.map((rows) => [...rows]);
     this.#inverse = inverse;
     this.#weights = { ...weights, data: weights.data.slice() };
@@ -118,7 +127,7 @@ export class Reader {
     solveInto(factorOf(own as Float64Array, k), right, left, k, n);
     this.#rows[unit] = [];
     for (const row of rows) this.#alive[row] = 0;
-    this.#refit(rows, left);
+    await this.#refit(rows, left);
     if (this.#single) subtractDiagonal(this.#single.diagonal, left, right);
     else {
       this.#rows.forEach((other, index) => {
@@ -137,7 +146,7 @@ export class Reader {
   }
 
   /** `W -= left^T W_S` for the rows that stay. */
-  #refit(rows: readonly number[], left: Float64Array): void {
+  async #refit(rows: readonly number[], left: Float64Array): Promise<void> {
     const n = this.#inverse.rows;
     const { columns, data } = this.#weights;
     const gone = new Float64Array(rows.length * columns);
@@ -151,6 +160,15 @@ export class Reader {
         if (!this.#alive[row] || factor === 0) continue;
         squares[row] = subtractScaled(data, row * columns, gone, columns, factor);
       }
+      return;
+    }
+    if (n * rows.length * columns >= this.#engineWork) {
+      const k = rows.length;
+      this.#weights = await this.#products.minusAtb(
+        this.#weights,
+        { rows: k, columns: n, data: left },
+        { rows: k, columns, data: gone },
+      );
       return;
     }
     for (let row = 0; row < n; row++) {
