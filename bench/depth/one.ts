@@ -9,9 +9,13 @@ import type { Model } from '../../src/onnx/index.ts';
 import { findCriterion, pruneModel } from '../../src/prune/index.ts';
 import { autoCriterion, rankAuto } from '../../src/prune/internal.ts';
 import { repair } from '../../src/repair/index.ts';
+import { clearMemoryLater } from '../../src/util/index.ts';
 import { Random } from '../../src/util/internal.ts';
 import { processorSeconds } from '../lib/figures.ts';
 import { type Built, chain, densenet121, mobilenetV2, resnet50 } from './networks.ts';
+
+// As the command does.
+clearMemoryLater();
 
 const [name = 'chain-20', criterion = 'auto', samples = '40', macs = '0.5'] = process.argv.slice(2);
 

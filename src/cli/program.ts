@@ -1,7 +1,6 @@
 // The command line as a whole: commands, help, version, failures.
 import { Command, CommanderError } from 'commander';
-import { VERSION } from '../util/index.ts';
-import { clearMemoryLater } from '../util/internal.ts';
+import { clearMemoryLater, VERSION } from '../util/index.ts';
 import { EXIT, examples, printError } from './command-line.ts';
 import { asksForVersion, versionText } from './version-text.ts';
 import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from './words.ts';

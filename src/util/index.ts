@@ -10,6 +10,7 @@ export {
   formatPercent,
   formatSeconds,
 } from './format.ts';
+export { clearMemoryLater } from './garbage.ts';
 export { plainJson, plainLine, plainText } from './plain.ts';
 export { median } from './statistics.ts';
 export {

@@ -18,7 +18,6 @@ export { deleteOldest } from './delete-oldest.ts';
 export { clamp } from './extremes.ts';
 export { throughTemporary } from './files.ts';
 export { argmax, assertFiniteRows, assertFiniteSamples, firstNonFinite, tellNonFinite } from './finite.ts';
-export { clearMemoryLater } from './garbage.ts';
 export { fromBfloat, fromHalf } from './half-floats.ts';
 export { hashArrays } from './hash-arrays.ts';
 export { atExit, clearLeftovers, removedAtExit, removeLeftovers, temporaryFolder } from './leftovers.ts';
