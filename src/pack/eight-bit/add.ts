@@ -19,6 +19,9 @@ import { type EightBitWorth, notWorth } from './worth.ts';
 /** Variants that are measured in eight bits, at most. */
 const MOST_VARIANTS = 32;
 
+/** What a good variant may lose of the bundle's measure. */
+const GOOD = 0.01;
+
 /** What eight bits add to a bundle. */
 export interface EightBitParts {
   /** Where it was measured. */
@@ -78,7 +81,7 @@ export async function addEightBit(
     ranges,
     options,
   );
-  const losses = await measurement.losses([unpruned, must(all.at(-1), 'a variant')], described);
+  const losses = await measurement.losses([unpruned, ...smallestGood(all, unpruned)], described);
   const forms = withTimes.map((form, l) => ({ ...form, ...losses[l] }));
   const measured = new Map<number, Variant>();
   const stored = new Map<number, StoredTensor>();
@@ -94,6 +97,17 @@ export async function addEightBit(
     variants: variants.map(({ variant }, index) => measured.get(index) ?? variant),
     tensors: rangeTensors(stored),
   };
+}
+
+/**
+ * The smallest variant that is nearly as accurate as the unpruned network. What stages lose in worse ones says little of
+ * others, and those are charged what they lose with everything in eight bits.
+ */
+function smallestGood(all: readonly StoredVariant[], { variant: unpruned }: StoredVariant): StoredVariant[] {
+  const good = all.filter(
+    ({ variant }) => variant.macs < unpruned.macs && variant.accuracy >= unpruned.accuracy - GOOD,
+  );
+  return good.toSorted((a, b) => a.variant.macs - b.variant.macs).slice(0, 1);
 }
 
 /** Measures one more variant of a bundle that has eight-bit forms. */
