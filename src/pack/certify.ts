@@ -9,7 +9,12 @@ import {
 } from '../bundle/internal.ts';
 import { variantWithEightBit } from './eight-bit/add.ts';
 import type { PackModelOptions } from './pack.ts';
-import { correctionTensorsOf, type MeasuredVariant, VariantEvaluator } from './variant-evaluator.ts';
+import {
+  correctionTensorsOf,
+  type MeasuredVariant,
+  unprunedScores,
+  VariantEvaluator,
+} from './variant-evaluator.ts';
 
 /** How a level vector is certified; see `PackOptions`. */
 export type CertifyLevelsOptions = Omit<
@@ -31,14 +36,16 @@ export async function certifyLevels(
   const { batch = 32, threads = 1, seed = 1 } = options;
   const { manifest, model, tensors } = bundle;
   checkLevels(manifest, levels);
-  const evaluator = await VariantEvaluator.create(bundle, {
+  const settings = {
     ...options,
     name: manifest.name,
     batch,
     threads,
     seed,
     measure: manifest.accuracy.measure,
-  });
+  };
+  const whole = await unprunedScores(bundle, settings);
+  const evaluator = await VariantEvaluator.create(bundle, settings, whole);
   try {
     const added = await evaluator.measureLevels(levels);
     const known = findVariant(manifest, levels);

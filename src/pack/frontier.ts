@@ -59,6 +59,14 @@ export interface FrontierOptions extends VariantEvaluatorOptions {
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
 }
 
+/** Measured level vectors. */
+export interface MeasuredFrontier {
+  readonly variants: readonly MeasuredVariant[];
+  readonly accuracy: AccuracyModel;
+  /** Scores of the unpruned network on the validation samples. */
+  readonly whole: Float32Array;
+}
+
 /**
  * Measures level vectors of a bundle in the making. Uniform vectors and single groups come first; paths guided by their
  * losses follow.
@@ -66,7 +74,7 @@ export interface FrontierOptions extends VariantEvaluatorOptions {
 export async function measureFrontier(
   draft: MeasurableBundle,
   options: FrontierOptions,
-): Promise<{ readonly variants: readonly MeasuredVariant[]; readonly accuracy: AccuracyModel }> {
+): Promise<MeasuredFrontier> {
   const { seed, validation, onStep } = options;
   const space: LevelVectorSpace = {
     groups: draft.manifest.groups.length,
@@ -129,6 +137,7 @@ export async function measureFrontier(
     const unpruned = must(all[0], 'the unpruned network').variant;
     return {
       variants: all,
+      whole: evaluators.whole,
       accuracy: fitAccuracyModel(
         unpruned.accuracy,
         judged,

@@ -137,6 +137,7 @@ export async function packModel(
   const { eight, precisionChoice } = await inEightBits(draft, stored, {
     ...{ ...options, batch, threads, seed },
     measure: measured.accuracy.measure,
+    whole: measured.whole,
   });
   const variants = 'forms' in eight ? eight.variants : stored.map(({ variant }) => variant);
   return {

@@ -66,6 +66,18 @@ interface Correctors {
   readonly recurrent: RecurrentFitter | undefined;
 }
 
+/**
+ * Scores of the unpruned network on the validation samples, `[samples, ...]`.
+ * @throws BedsideError E_DATA where the samples do not allow the measure
+ */
+export async function unprunedScores(
+  { model }: Pick<MeasurableBundle, 'model'>,
+  options: VariantEvaluatorOptions,
+): Promise<Float32Array> {
+  judgedBy(describeClassifier(model, options.name), options.validation, options.measure);
+  return (await evaluateModel(model, options.validation, { ...options, reference: 'own' })).logits;
+}
+
 /** Measures level vectors of one bundle. */
 export class VariantEvaluator {
   readonly measure: AccuracyModel['measure'];
@@ -96,17 +108,16 @@ export class VariantEvaluator {
   }
 
   /**
-   * Runs the unpruned network on the samples.
+   * @param whole what `unprunedScores` gives
    * @throws BedsideError E_DATA with fewer than two calibration samples, no validation samples, or no labels where the
    * measure needs them
    */
-  static async create(bundle: MeasurableBundle, options: VariantEvaluatorOptions): Promise<VariantEvaluator> {
+  static async create(
+    bundle: MeasurableBundle,
+    options: VariantEvaluatorOptions,
+    whole: Float32Array,
+  ): Promise<VariantEvaluator> {
     const { model, grouping } = bundle;
-    judgedBy(describeClassifier(model, options.name), options.validation, options.measure);
-    const { logits: whole } = await evaluateModel(model, options.validation, {
-      ...options,
-      reference: 'own',
-    });
     const corrector = await AffineCorrector.create(model, grouping, options);
     const recurrent = await RecurrentFitter.open(model, grouping, options);
     return new VariantEvaluator(bundle, options, { corrector, recurrent }, whole);

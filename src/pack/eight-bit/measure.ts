@@ -39,6 +39,8 @@ export interface EightBitOptions {
   readonly batch: number;
   readonly threads: number;
   readonly seed: number;
+  /** Scores of the unpruned float32 network, where they are known. */
+  readonly whole?: Float32Array | undefined;
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
 }
 
@@ -67,6 +69,7 @@ export class EightBitMeasurement {
   ) {
     this.#bundle = bundle;
     this.#options = options;
+    this.#whole = options.whole;
   }
 
   /** The forms of all stages, before anything was measured. */

@@ -8,6 +8,7 @@ import { AskedThread, startThread } from '../../util/internal.ts';
 import {
   type MeasurableBundle,
   type MeasuredVariant,
+  unprunedScores,
   VariantEvaluator,
   type VariantEvaluatorOptions,
 } from '../variant-evaluator.ts';
@@ -27,17 +28,20 @@ interface Measuring {
 
 /** One or several evaluators of one bundle. */
 export class Evaluators {
+  /** Scores of the unpruned network. */
+  readonly whole: Float32Array;
   readonly #all: readonly Measuring[];
   /** Answers by level vector. */
   readonly #known = new Map<string, MeasuredVariant>();
 
-  private constructor(all: readonly Measuring[]) {
+  private constructor(all: readonly Measuring[], whole: Float32Array) {
     this.#all = all;
+    this.whole = whole;
   }
 
   /**
    * @param vectors about how many will be measured
-   * @throws BedsideError as `VariantEvaluator.create`
+   * @throws BedsideError as `unprunedScores` and `VariantEvaluator.create`
    */
   static async create(
     bundle: MeasurableBundle,
@@ -47,17 +51,20 @@ export class Evaluators {
     const { calibration, validation, threads } = options;
     const bytes = sampleBytes(calibration) + sampleBytes(validation);
     if (threads < 2 || vectors < LEAST_VECTORS || bytes > MOST_SAMPLE_BYTES) {
-      return new Evaluators([await VariantEvaluator.create(bundle, options)]);
+      const whole = await unprunedScores(bundle, options);
+      return new Evaluators([await VariantEvaluator.create(bundle, options, whole)], whole);
     }
-    const task = startTask(bundle, options);
     const started = Array.from({ length: Math.min(threads, MOST_THREADS) }, () => new MeasuringThread());
     try {
+      // Threads load meanwhile.
+      const whole = await unprunedScores(bundle, options);
+      const task = startTask(bundle, options, whole);
       await Promise.all(started.map((thread) => thread.start(task)));
+      return new Evaluators(started, whole);
     } catch (error) {
       await Promise.all(started.map((thread) => thread.release()));
       throw error;
     }
-    return new Evaluators(started);
   }
 
   /**
@@ -124,7 +131,11 @@ class MeasuringThread implements Measuring {
 }
 
 /** What prepares a thread; all threads read the same tensors. */
-function startTask(bundle: MeasurableBundle, options: VariantEvaluatorOptions): MeasuringTask {
+function startTask(
+  bundle: MeasurableBundle,
+  options: VariantEvaluatorOptions,
+  whole: Float32Array,
+): MeasuringTask {
   const { name, calibration, validation, seed, measure, lowRankFrom, batch } = options;
   const tensors = new Map(
     [...bundle.tensors].map(([key, { dims, data }]) => {
@@ -135,7 +146,7 @@ function startTask(bundle: MeasurableBundle, options: VariantEvaluatorOptions): 
   );
   const sent: SentBundle = { manifest: bundle.manifest, model: writeModel(bundle.model), tensors };
   const own = { name, calibration, validation, seed, measure, lowRankFrom, batch, threads: 1 };
-  return { kind: 'start', bundle: sent, options: own };
+  return { kind: 'start', bundle: sent, options: own, whole };
 }
 
 function sampleBytes({ samples }: Dataset): number {

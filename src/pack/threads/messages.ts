@@ -14,7 +14,13 @@ export interface SentBundle {
 
 /** The first message prepares the thread, each further one asks for a level vector. */
 export type MeasuringTask =
-  | { readonly kind: 'start'; readonly bundle: SentBundle; readonly options: VariantEvaluatorOptions }
+  | {
+      readonly kind: 'start';
+      readonly bundle: SentBundle;
+      readonly options: VariantEvaluatorOptions;
+      /** Scores of the unpruned network. */
+      readonly whole: Float32Array;
+    }
   | { readonly kind: 'measure'; readonly levels: readonly number[] };
 
 export type MeasuringReply =

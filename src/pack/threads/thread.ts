@@ -13,8 +13,12 @@ answerQuestions(async (asked: MeasuringTask): Promise<MeasuringReply> => {
     const result = await must(evaluator, 'an evaluator').measureLevels(asked.levels);
     return { kind: 'measured', result };
   }
-  const { bundle, options } = asked;
+  const { bundle, options, whole } = asked;
   const model = readModel(bundle.model, options.name);
-  evaluator = await VariantEvaluator.create({ ...bundle, model, grouping: findGroups(model) }, options);
+  evaluator = await VariantEvaluator.create(
+    { ...bundle, model, grouping: findGroups(model) },
+    options,
+    whole,
+  );
   return { kind: 'started' };
 });
