@@ -25,6 +25,8 @@ export class Fitters {
   readonly #idle: FittingThread[] = [];
   readonly #asked = new Set<Promise<LayerFit>>();
   readonly #waiting: ((thread: FittingThread) => void)[] = [];
+  /** Ends when the last problem that is fitted here has its answer. */
+  #here: Promise<unknown> = Promise.resolve();
 
   /**
    * @param threads with one, everything is fitted here
@@ -41,8 +43,12 @@ export class Fitters {
    * @throws BedsideError as `fitLayer`; E_ENGINE for a thread that has ended
    */
   async fit(problem: LayerProblem, start: number | undefined): Promise<LayerFit> {
-    if (!this.sends(problem.weights, problem.y[0]?.rows ?? 0))
-      return await fitLayer(problem, this.#products, start);
+    if (!this.sends(problem.weights, problem.y[0]?.rows ?? 0)) {
+      // One after the other: fits share the scratch memory of the products.
+      const fit = this.#here.then(() => fitLayer(problem, this.#products, start));
+      this.#here = fit.catch(() => undefined);
+      return await fit;
+    }
     const thread = await this.#taken();
     const answer = thread.ask({ problem, start });
     this.#asked.add(answer);
@@ -61,10 +67,10 @@ export class Fitters {
     return weights.reduce((sum, { rows: unknowns }) => sum + rows * unknowns ** 2, 0) >= this.#leastWork;
   }
 
-  /** Ends the threads when they have fitted what they were given; what still waits for one never ends. */
+  /** Ends the threads when all that was begun is fitted; what still waits for one never ends. */
   async release(): Promise<void> {
     this.#waiting.length = 0;
-    await Promise.allSettled(this.#asked);
+    await Promise.allSettled([...this.#asked, this.#here]);
     await Promise.all(this.#all.map((thread) => thread.release()));
   }
 
