@@ -53,7 +53,7 @@ export async function certifyLevels(
     const kept = [...tensors].filter(([tensor]) => !isOfVariant(tensor, index));
     const { format: _, version: __, model: part, weights: ___, ...rest } = manifest;
     const { source, input, output } = part;
-    const { variant, tensors: ranges } = await inEightBits(bundle, added, index, options);
+    const { variant, tensors: ranges } = await inEightBits(bundle, added, index, { ...options, whole });
     return {
       variant,
       contents: {
@@ -77,10 +77,11 @@ async function inEightBits(
   bundle: Bundle,
   added: MeasuredVariant,
   index: number,
-  { batch = 32, threads = 1, seed = 1, calibration, validation, onStep }: CertifyLevelsOptions,
+  given: CertifyLevelsOptions & { readonly whole: Float32Array },
 ): ReturnType<typeof variantWithEightBit> {
+  const { batch = 32, threads = 1, seed = 1, calibration, validation, whole, onStep } = given;
   const { eightBit, name, accuracy } = bundle.manifest;
   if (!eightBit) return { variant: added.variant, tensors: [] };
-  const common = { name, calibration, validation, batch, threads, seed, onStep };
+  const common = { name, calibration, validation, batch, threads, seed, whole, onStep };
   return await variantWithEightBit(bundle, eightBit, added, index, { ...common, measure: accuracy.measure });
 }

@@ -37,9 +37,12 @@ async function lossesIn(probe: LossProbe, from: number, to: number, lost: number
     };
     return [...(await half(from, middle)), ...(await half(middle, to))];
   }
-  const found = lost > 0 ? [await lossOfStage(probe, from, lost)] : [];
+  const found =
+    lost > 0
+      ? [await lossOfStage(probe, from, lost)]
+      : Array.from({ length: to - from }, () => ({ int8: 0, input: 0 }));
   probe.settled(to - from);
-  return lost > 0 ? found : Array.from({ length: to - from }, () => ({ int8: 0, input: 0 }));
+  return found;
 }
 
 /** A stage that loses something in eight bits: how much of it by its input alone. */

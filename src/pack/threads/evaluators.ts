@@ -50,15 +50,14 @@ export class Evaluators {
   ): Promise<Evaluators> {
     const { calibration, validation, threads } = options;
     const bytes = sampleBytes(calibration) + sampleBytes(validation);
+    // Before threads start: one that is still loading must not be ended.
+    const whole = await unprunedScores(bundle, options);
     if (threads < 2 || vectors < LEAST_VECTORS || bytes > MOST_SAMPLE_BYTES) {
-      const whole = await unprunedScores(bundle, options);
       return new Evaluators([await VariantEvaluator.create(bundle, options, whole)], whole);
     }
+    const task = startTask(bundle, options, whole);
     const started = Array.from({ length: Math.min(threads, MOST_THREADS) }, () => new MeasuringThread());
     try {
-      // Threads load meanwhile.
-      const whole = await unprunedScores(bundle, options);
-      const task = startTask(bundle, options, whole);
       await Promise.all(started.map((thread) => thread.start(task)));
       return new Evaluators(started, whole);
     } catch (error) {
