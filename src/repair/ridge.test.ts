@@ -44,6 +44,23 @@ describe('solveRidge', () => {
     expect(solution.errorAfter).toBeLessThan(0.001 * solution.errorBefore);
   });
 
+  it('finds the same from Gram matrices in float32, and takes exact ones where the ridge is weak', async () => {
+    // Large enough for float32: rows that fit times the square of the unknowns.
+    const [rows, unknowns] = [4200, 400];
+    for (const [noise, isWeak] of [
+      [120, false],
+      [0.01, true],
+    ] as const) {
+      const problem = await planted(rows, unknowns, noise, 3);
+      const rough = await solveRidge({ ...problem, start: 1e-2 }, products);
+      const exact = await solveRidge({ ...problem, start: isWeak ? rough.strength : 1e-3 }, products);
+      expect(rough.strength).toBe(exact.strength);
+      expect(rough.strength < 1e-3).toBe(isWeak);
+      const apart = furthest(must(rough.change, 'a change'), must(exact.change, 'a change'));
+      expect(apart).toBeLessThan(isWeak ? 1e-12 : 1e-3);
+    }
+  });
+
   it('satisfies the normal equations, from fewer rows than unknowns too (dual)', async () => {
     for (const [rows, unknowns] of [
       [60, 10],
