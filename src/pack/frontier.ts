@@ -4,7 +4,7 @@ import { describeClassifier } from '../evaluate/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { fitAccuracyModel } from './accuracy-model.ts';
-import { fitAdditiveModel } from './additive-loss-model.ts';
+import { fitAdditiveModel, type Observation } from './additive-loss-model.ts';
 import { judgedBy } from './judge.ts';
 import {
   type CostName,
@@ -34,13 +34,15 @@ export function frontierOf(variants: readonly Variant[]): Variant[] {
 /** Most random level vectors that only check the accuracy model, and most of those that it is fitted to. */
 const CHECKS = 16;
 const RANDOM = 16;
+/** Most single groups of which the error alone is computed. */
+const ERRORS = 16;
 /** Level vectors that only check: at least so many, otherwise one for each four that are stored. */
 const FEWEST_CHECKS = 8;
 const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
 
 /** Level vectors are measured until about so many multiply-accumulates of the unpruned network would be spent. */
-const MACS = 4e12;
-const FEWEST = 32;
+const MACS = 2.5e12;
+const FEWEST = 24;
 const MOST = 128;
 
 /**
@@ -115,18 +117,27 @@ export async function measureFrontier(
     shapes.clear();
     await measure(uniformLevels(space));
     const room = (): number => Math.max(0, variants - measured.size);
-    await measure(evenlySpaced(singleGroupLevels(space), Math.floor(room() / 3)));
-    await measure(randomLevelVectors(space, Math.min(RANDOM, room()), random));
+    const singles = singleGroupLevels(space);
+    const errors: Observation[] = [];
+    if (singles.length <= room() / 3) {
+      await measure(singles);
+    } else {
+      // Nearly whole networks take longest to measure and are seldom planned: their errors guide as well.
+      const few = evenlySpaced(singles, Math.min(ERRORS, space.groups));
+      const found = await evaluators.errorsOf(few);
+      errors.push(...few.map((levels, at) => ({ levels, value: must(found[at], 'an error') })));
+    }
+    await measure(randomLevelVectors(space, Math.min(RANDOM, Math.floor(room() / 2)), random));
     const costs = COSTS.filter(
       (cost) => cost !== 'seconds' || space.costs(new Array(space.groups).fill(0)).seconds,
     );
     // The second round is guided by the measurements of the first.
     for (const round of [1, 2]) {
-      const error = fitAdditiveModel(
-        [...measured.values()].map(({ variant, error: value }) => ({ levels: variant.levels, value })),
-        space.groups,
-        space.levels,
-      );
+      const seen = [...measured.values()].map(({ variant, error: value }) => ({
+        levels: variant.levels,
+        value,
+      }));
+      const error = fitAdditiveModel([...seen, ...errors], space.groups, space.levels);
       const scale = (error.flat().reduce((a, b) => a + b, 0) || 1) / (space.groups * space.levels);
       const share = Math.floor(room() / (costs.length * (3 - round)));
       for (const cost of costs) {

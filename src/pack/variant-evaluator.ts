@@ -160,6 +160,17 @@ export class VariantEvaluator {
     return result;
   }
 
+  /**
+   * The error of a level vector with its affine correction, as in `MeasuredVariant`. It runs calibration samples alone, so
+   * it takes a small part of the time of `measureLevels`.
+   */
+  async errorOf(levels: readonly number[]): Promise<number> {
+    const bundle = this.#bundle;
+    const cut = assembleModel(bundle, levels);
+    const { errorAfter } = await this.#corrector.fit(cut, keptUnitsAt(bundle.manifest, levels));
+    return errorAfter;
+  }
+
   /** With recurrent layers refitted behind the correction, and the correction fitted again around them. */
   async #withRecurrent(
     plain: Model,

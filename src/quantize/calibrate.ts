@@ -2,7 +2,7 @@
 import type { Dataset } from '../data/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { sampleShapes, sizeOf } from '../onnx/internal.ts';
-import { type NetworkRun, REPAIR_DEFAULTS, repairSamples } from '../repair/internal.ts';
+import { copiesOf, type NetworkRun, repairSamples } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
 import { Random, type ValueRange } from '../util/internal.ts';
 import { meanSquareLost, RANGE_METHODS, rangeBy } from './ranges.ts';
@@ -26,7 +26,7 @@ export async function calibratedRanges(
   calibration: Dataset,
   run: NetworkRun & { readonly seed: number },
 ): Promise<ReadonlyMap<string, ValueRange>> {
-  const samples = repairSamples(calibration, REPAIR_DEFAULTS.copies, new Random(run.seed));
+  const samples = repairSamples(calibration, copiesOf(calibration.size), new Random(run.seed));
   const shapes = sampleShapes(model);
   const sizes = values.map((value) => sizeOf(shapes.get(value) ?? []));
   const statistics = await valueStatistics(model, values, samples, {

@@ -4,9 +4,9 @@ import type { Dataset } from '../data/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { sampleShapes, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import {
+  copiesOf,
   fromMatrices,
   type NetworkRun,
-  REPAIR_DEFAULTS,
   repairSamples,
   setWeights,
   weightMatrices,
@@ -71,7 +71,7 @@ async function dividedModel(
   if (givers.length === 0) return { model: given, layers: [] };
   const channels = new Map(givers.map(([value, giver]) => [value, giver.channels]));
   const names = [...channels.keys()];
-  const samples = repairSamples(calibration, REPAIR_DEFAULTS.copies, new Random(run.seed));
+  const samples = repairSamples(calibration, copiesOf(calibration.size), new Random(run.seed));
   const shapes = sampleShapes(given);
   const batch = batchWithin(
     run.batch,

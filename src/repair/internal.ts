@@ -1,5 +1,5 @@
 // For sibling folders only: nothing here is published.
-export { copiesWithin, type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
+export { copiesOf, copiesWithin, type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
 export { InputRows, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { invertPositive, rowsOf } from './factor.ts';

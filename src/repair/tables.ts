@@ -6,7 +6,7 @@ import type { Model } from '../onnx/index.ts';
 import { hasOneOutputPerGroup, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
-import { repairSamples } from './augment.ts';
+import { copiesOf, repairSamples } from './augment.ts';
 import { DraftBundle, type LayerTable } from './draft-bundle.ts';
 import { type Matrix, Products } from './products.ts';
 import { ReferenceWalk, type RefitTask } from './reference-activations.ts';
@@ -28,7 +28,7 @@ import { Fitters } from './threads/fitters.ts';
 
 /** How tables are fitted. */
 export interface TableOptions extends RepairOptions {
-  /** How many networks supply the inputs of each table; default 12. */
+  /** How many networks supply the inputs of each table; default 8. */
   readonly networks?: number | undefined;
 }
 
@@ -58,7 +58,8 @@ export async function repairTables(
   options: TableOptions,
 ): Promise<RepairTables> {
   assertEnough(options.calibration);
-  const settings = { ...REPAIR_DEFAULTS, networks: 12, ...defined(options) };
+  const copies = copiesOf(options.calibration.size);
+  const settings = { ...REPAIR_DEFAULTS, networks: 8, copies, ...defined(options) };
   const { seed, maxPositions, onProgress } = settings;
   const draft = new DraftBundle(model, grouping, groups);
   const samples = repairSamples(options.calibration, settings.copies, new Random(seed));

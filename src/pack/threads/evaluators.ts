@@ -23,6 +23,7 @@ const MOST_SAMPLE_BYTES = 128 * 2 ** 20;
 /** What measures level vectors. */
 interface Measuring {
   measureLevels(levels: readonly number[]): Promise<MeasuredVariant>;
+  errorOf(levels: readonly number[]): Promise<number>;
   release(): Promise<void>;
 }
 
@@ -74,18 +75,31 @@ export class Evaluators {
     vectors: readonly (readonly number[])[],
     onMeasured: () => void,
   ): Promise<MeasuredVariant[]> {
-    const results: MeasuredVariant[] = [];
+    return await this.#spread(vectors, async (measuring, levels) => {
+      const key = levelsKey(levels);
+      const found = this.#known.get(key) ?? (await measuring.measureLevels(levels));
+      this.#known.set(key, found);
+      onMeasured();
+      return found;
+    });
+  }
+
+  /** Errors of level vectors, as `VariantEvaluator.errorOf`; in their order. */
+  errorsOf(vectors: readonly (readonly number[])[]): Promise<number[]> {
+    return this.#spread(vectors, (measuring, levels) => measuring.errorOf(levels));
+  }
+
+  async #spread<T>(
+    vectors: readonly (readonly number[])[],
+    ask: (measuring: Measuring, levels: readonly number[]) => Promise<T>,
+  ): Promise<T[]> {
+    const results: T[] = [];
     let next = 0;
     let failed = false;
     const work = async (measuring: Measuring): Promise<void> => {
       while (!failed && next < vectors.length) {
         const at = next++;
-        const levels = must(vectors[at], 'a level vector');
-        const key = levelsKey(levels);
-        const found = this.#known.get(key) ?? (await measuring.measureLevels(levels));
-        this.#known.set(key, found);
-        results[at] = found;
-        onMeasured();
+        results[at] = await ask(measuring, must(vectors[at], 'a level vector'));
       }
     };
     // All of them end before an error goes on: a thread must not be stopped while it computes.
@@ -121,12 +135,22 @@ class MeasuringThread implements Measuring {
   async measureLevels(levels: readonly number[]): Promise<MeasuredVariant> {
     const reply = await this.#thread.ask({ kind: 'measure', levels });
     if (reply.kind === 'measured') return reply.result;
-    throw new BedsideError('E_INTERNAL', `internal: a measuring thread answered ${reply.kind}`);
+    throw unexpected(reply);
+  }
+
+  async errorOf(levels: readonly number[]): Promise<number> {
+    const reply = await this.#thread.ask({ kind: 'error', levels });
+    if (reply.kind === 'error') return reply.error;
+    throw unexpected(reply);
   }
 
   release(): Promise<void> {
     return this.#thread.release();
   }
+}
+
+function unexpected({ kind }: MeasuringReply): BedsideError {
+  return new BedsideError('E_INTERNAL', `internal: a measuring thread answered ${kind}`);
 }
 
 /** What prepares a thread; all threads read the same tensors. */

@@ -12,7 +12,7 @@ export interface SentBundle {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** The first message prepares the thread, each further one asks for a level vector. */
+/** The first message prepares the thread, each further one asks for a level vector: its measures, or its error alone. */
 export type MeasuringTask =
   | {
       readonly kind: 'start';
@@ -21,8 +21,9 @@ export type MeasuringTask =
       /** Scores of the unpruned network. */
       readonly whole: Float32Array;
     }
-  | { readonly kind: 'measure'; readonly levels: readonly number[] };
+  | { readonly kind: 'measure' | 'error'; readonly levels: readonly number[] };
 
 export type MeasuringReply =
   | { readonly kind: 'started' }
-  | { readonly kind: 'measured'; readonly result: MeasuredVariant };
+  | { readonly kind: 'measured'; readonly result: MeasuredVariant }
+  | { readonly kind: 'error'; readonly error: number };

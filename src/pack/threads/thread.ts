@@ -9,9 +9,11 @@ import type { MeasuringReply, MeasuringTask } from './messages.ts';
 let evaluator: VariantEvaluator | undefined;
 
 answerQuestions(async (asked: MeasuringTask): Promise<MeasuringReply> => {
-  if (asked.kind === 'measure') {
-    const result = await must(evaluator, 'an evaluator').measureLevels(asked.levels);
-    return { kind: 'measured', result };
+  if (asked.kind !== 'start') {
+    const ready = must(evaluator, 'an evaluator');
+    return asked.kind === 'measure'
+      ? { kind: 'measured', result: await ready.measureLevels(asked.levels) }
+      : { kind: 'error', error: await ready.errorOf(asked.levels) };
   }
   const { bundle, options, whole } = asked;
   const model = readModel(bundle.model, options.name);
