@@ -68,7 +68,7 @@ export interface Evaluation {
   readonly predictions: Int32Array;
   /** The scores, `[n, ...outputShape]`. */
   readonly logits: Float32Array;
-  /** Mean milliseconds of inference alone, after a warm-up run. */
+  /** Mean milliseconds of inference alone, without a first batch that warms up. */
   readonly msPerSample: number;
 }
 
@@ -94,13 +94,13 @@ export async function evaluateModel(
     threads: options.threads ?? 1,
   });
   try {
-    const { logits, milliseconds } = await predict(session, classifier, dataset, options);
+    const { logits, msPerSample } = await predict(session, classifier, dataset, options);
     return {
       n: dataset.size,
       task: classifier.task,
       ...quality(classifier, logits, dataset, options),
       logits,
-      msPerSample: milliseconds / dataset.size,
+      msPerSample,
     };
   } finally {
     await session.release();
@@ -231,17 +231,22 @@ async function predict(
   classifier: Classifier,
   dataset: Dataset,
   options: EvaluateModelOptions,
-): Promise<{ logits: Float32Array; milliseconds: number }> {
+): Promise<{ logits: Float32Array; msPerSample: number }> {
   const batch = classifier.fixedBatch ?? options.batch ?? 32;
   const logits = new Float32Array(dataset.size * classifier.scores);
   const outputs = [classifier.output];
-  await session.run(batchFeeds(classifier, dataset, 0, batch).feeds, outputs);
-  let milliseconds = 0;
+  // The first batch warms the engine up; a single one runs twice.
+  const single = dataset.size <= batch;
+  if (single) await session.run(batchFeeds(classifier, dataset, 0, batch).feeds, outputs);
+  let [milliseconds, timed] = [0, 0];
   for (let first = 0; first < dataset.size; first += batch) {
     const { feeds, count } = batchFeeds(classifier, dataset, first, batch);
     const start = performance.now();
     const result = await session.run(feeds, outputs);
-    milliseconds += performance.now() - start;
+    if (single || first > 0) {
+      milliseconds += performance.now() - start;
+      timed += count;
+    }
     const scores = must(result[classifier.output], `no output ${classifier.output}`);
     if (scores.type !== 'float32') {
       throw new BedsideError(
@@ -256,7 +261,7 @@ async function predict(
     logits.set(scores.data.subarray(0, count * classifier.scores), first * classifier.scores);
     options.onProgress?.(first + count, dataset.size);
   }
-  return { logits, milliseconds };
+  return { logits, msPerSample: milliseconds / timed };
 }
 
 function assertMeasurable(

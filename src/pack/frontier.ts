@@ -35,7 +35,7 @@ export function frontierOf(variants: readonly Variant[]): Variant[] {
 const CHECKS = 16;
 const RANDOM = 16;
 /** Most single groups of which the error alone is computed. */
-const ERRORS = 16;
+const ERRORS = 8;
 /** Level vectors that only check: at least so many, otherwise one for each four that are stored. */
 const FEWEST_CHECKS = 8;
 const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
