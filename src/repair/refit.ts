@@ -4,7 +4,7 @@ import { BedsideError } from '../util/index.ts';
 import { firstNonFinite } from '../util/internal.ts';
 import { takesBias } from './collect.ts';
 import type { Matrix, Products } from './products.ts';
-import { solveRidge } from './ridge.ts';
+import { solveRidge, startsRoughly } from './ridge.ts';
 import { inputsPerGroup } from './rows.ts';
 import { SMALL, solveSmall } from './small-ridge.ts';
 
@@ -52,10 +52,11 @@ export async function fitLayer(
     assertFinite(x.data, problem.name, 'what it reads on some sample');
     assertFinite(y.data, problem.name, 'what it should give on some sample');
     const search = { fitRows: problem.fitRows, startsAtMost, start: strength || start };
+    const by = startsRoughly(search.start) ? products.rough : products;
     const solution =
       groups > 1 && x.columns + y.columns <= SMALL
         ? solveSmall({ x, y, weights: current, ...search })
-        : await solveRidge({ x, residual: await products.minusAb(y, x, current), ...search }, products);
+        : await solveRidge({ x, residual: await by.minusAb(y, x, current), ...search }, products);
     strength = solution.strength;
     before += solution.errorBefore / groups;
     after += solution.errorAfter / groups;

@@ -7,8 +7,13 @@ import type { Matrix, Products } from './products.ts';
 const STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10] as const;
 const DEFAULT_START = 1e-3;
 
-/** Least strength with which a Gram matrix in float32 is as good: its errors are some millionths of the mean diagonal. */
+/** Least strength with which sums in float32 are as good: their errors are some millionths of the mean diagonal. */
 const ROUGH_FROM = 1e-3;
+
+/** Whether a search that starts at a strength may compute roughly; undefined for the default start. */
+export function startsRoughly(start: number = DEFAULT_START): boolean {
+  return start > ROUGH_FROM;
+}
 
 /** Rows that fit, followed by held-out rows; `residual` is `Y - X W0`. */
 export interface RidgeProblem {
@@ -40,38 +45,43 @@ export interface RidgeSolution {
  * (unknowns) and the dual system (rows); lambda > 0 makes both positive definite.
  */
 export async function solveRidge(problem: RidgeProblem, products: Products): Promise<RidgeSolution> {
-  const { start = DEFAULT_START } = problem;
-  if (start <= ROUGH_FROM) return await solveWith(gramOfColumns, problem, products);
-  const found = await solveWith(roughGramOfColumns, problem, products);
+  const exact: Arithmetic = { gramOf: gramOfColumns, sums: products, solving: products };
+  if (!startsRoughly(problem.start)) return await solveWith(exact, problem);
+  const rough: Arithmetic = { gramOf: roughGramOfColumns, sums: products.rough, solving: products };
+  const found = await solveWith(rough, problem);
   return found.strength > 0 && found.strength < ROUGH_FROM
-    ? await solveWith(gramOfColumns, { ...problem, start: found.strength }, products)
+    ? await solveWith(exact, { ...problem, start: found.strength })
     : found;
 }
 
-async function solveWith(
-  gramOf: typeof gramOfColumns,
-  problem: RidgeProblem,
-  products: Products,
-): Promise<RidgeSolution> {
+/** How a system is made: sums over rows may be rough. It is always solved in float64. */
+interface Arithmetic {
+  readonly gramOf: typeof gramOfColumns;
+  readonly sums: Products;
+  readonly solving: Products;
+}
+
+async function solveWith(by: Arithmetic, problem: RidgeProblem): Promise<RidgeSolution> {
   const { x, residual, fitRows } = problem;
+  const { sums, solving } = by;
   const fit = { x: rowsOf(x, 0, fitRows), y: rowsOf(residual, 0, fitRows) };
   const held = { x: rowsOf(x, fitRows, x.rows), y: rowsOf(residual, fitRows, x.rows) };
   const errorBefore = meanSquare(held.y.data);
   // In the dual form all inner products of rows are made at once; those of fitted rows are among them.
-  const inner = x.rows < x.columns ? await gramOfRows(x, products) : undefined;
+  const inner = x.rows < x.columns ? await gramOfRows(x, sums) : undefined;
   const trial = inner
     ? { dual: true, gram: blockOf(inner, [0, fitRows], fitRows), right: fit.y }
-    : await systemOf(gramOf, fit.x, fit.y, products);
+    : await systemOf(by, fit.x, fit.y);
   // In the dual form, predictions only need inner products of held-out and fitted rows.
   const cross = inner
     ? blockOf(inner, [fitRows, x.rows], fitRows)
     : trial.dual
-      ? await products.abt(held.x, fit.x)
+      ? await sums.abt(held.x, fit.x)
       : held.x;
   const errorAt = async (strength: number): Promise<number> => {
-    const solved = await solve(trial, strength, x.columns, products);
+    const solved = await solve(trial, strength, x.columns, solving);
     if (!solved) return Number.POSITIVE_INFINITY;
-    const predicted = await products.ab(cross, solved);
+    const predicted = await sums.ab(cross, solved);
     let sum = 0;
     for (let i = 0; i < predicted.data.length; i++) {
       const rest = (held.y.data[i] as number) - (predicted.data[i] as number);
@@ -85,28 +95,27 @@ async function solveWith(
   const found = step.value;
   const best = found.error < errorBefore ? found : { strength: 0, error: errorBefore };
   if (best.strength === 0) return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
-  const whole = await wholeOf(gramOf, problem, trial, { held, inner, products });
-  const solved = await solve(whole, best.strength, x.columns, products);
-  const change = solved && (whole.dual ? await products.atb(x, solved) : solved);
+  const whole = await wholeOf(by, problem, trial, { held, inner });
+  const solved = await solve(whole, best.strength, x.columns, solving);
+  const change = solved && (whole.dual ? await sums.atb(x, solved) : solved);
   const gram = whole.dual ? undefined : whole.gram;
   return { change, strength: best.strength, errorBefore, errorAfter: best.error, gram };
 }
 
 /** The system of all rows: that of the fitted rows, and what held-out rows add to it. */
 async function wholeOf(
-  gramOf: typeof gramOfColumns,
+  by: Arithmetic,
   { x, residual }: RidgeProblem,
   trial: System,
   given: {
     readonly held: { readonly x: Matrix; readonly y: Matrix };
     readonly inner: Matrix | undefined;
-    readonly products: Products;
   },
 ): Promise<System> {
-  const { held, inner, products } = given;
+  const { held, inner } = given;
   if (inner) return { dual: true, gram: inner, right: residual };
-  if (trial.dual) return systemOf(gramOf, x, residual, products);
-  const [gram, right] = [await gramOf(held.x, products), await products.atb(held.x, held.y)];
+  if (trial.dual) return systemOf(by, x, residual);
+  const { gram, right } = await normalOf(by, held.x, held.y);
   return { dual: false, gram: sumOf(trial.gram, gram), right: sumOf(trial.right, right) };
 }
 
@@ -149,14 +158,13 @@ interface System {
   readonly right: Matrix;
 }
 
-async function systemOf(
-  gramOf: typeof gramOfColumns,
-  x: Matrix,
-  y: Matrix,
-  products: Products,
-): Promise<System> {
-  if (x.rows < x.columns) return { dual: true, gram: await gramOfRows(x, products), right: y };
-  return { dual: false, gram: await gramOf(x, products), right: await products.atb(x, y) };
+async function systemOf(by: Arithmetic, x: Matrix, y: Matrix): Promise<System> {
+  if (x.rows < x.columns) return { dual: true, gram: await gramOfRows(x, by.sums), right: y };
+  return { dual: false, ...(await normalOf(by, x, y)) };
+}
+
+async function normalOf({ gramOf, sums, solving }: Arithmetic, x: Matrix, y: Matrix) {
+  return { gram: await gramOf(x, solving), right: await sums.atb(x, y) };
 }
 
 /** Coefficients of the unknowns, or of the rows in the dual form. */

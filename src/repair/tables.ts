@@ -10,7 +10,7 @@ import { copiesOf, repairSamples } from './augment.ts';
 import { DraftBundle, type LayerTable } from './draft-bundle.ts';
 import { type Matrix, Products } from './products.ts';
 import { ReferenceWalk, type RefitTask } from './reference-activations.ts';
-import { fitLayer, fromMatrices, type LayerFit, type LayerProblem, weightMatrices } from './refit.ts';
+import { fromMatrices, type LayerFit, type LayerProblem, weightMatrices } from './refit.ts';
 import {
   assertEnough,
   defined,
@@ -80,7 +80,7 @@ export async function repairTables(
     const run = { ...settings, parts: settings.networks, samples, cut, random: new Random(seed) };
     const networks = await TableNetworks.open(draft, tasks, run);
     const memory = cut.slice(1).map(() => ({ own: new RowMemory(), shared: new RowMemory(true) }));
-    const parts = { draft, networks, memory, products, fitters };
+    const parts = { draft, networks, memory, fitters };
     // Searches for a strength start where that of the layer before was found.
     let start: number | undefined;
     for (const { layer, sampled } of tasks) {
@@ -108,13 +108,12 @@ interface FitParts {
   readonly networks: TableNetworks;
   /** For inputs at each level above 0. */
   readonly memory: readonly { readonly own: RowMemory; readonly shared: RowMemory }[];
-  readonly products: Products;
   readonly fitters: Fitters;
 }
 
-/** Fits one layer at every level above 0: the first with all threads of the engine, then the others side by side. */
+/** Fits one layer at every level above 0. Inputs of the next levels are collected while those before them are fitted. */
 async function fitLevels(
-  { draft, networks, memory, products, fitters }: FitParts,
+  { draft, networks, memory, fitters }: FitParts,
   layer: WeightedLayer,
   given: {
     readonly sampled: SamplePositions;
@@ -124,26 +123,34 @@ async function fitLevels(
 ): Promise<LayerFit[]> {
   const { sampled, answers } = given;
   networks.come(layer);
-  const problemAt = async (level: number, startsAtMost: boolean): Promise<LayerProblem> => {
+  const problemAt = async (level: number): Promise<LayerProblem> => {
     const positions = draft.positionsAt(level);
     const rows = (hasOneOutputPerGroup(layer) && positions(layer.output)) || all(layer.channels);
     const weights = weightMatrices(layer, positions(layer.input), rows);
-    const isSent = level > 1 && fitters.sends(weights, sampled.rows);
     const { own, shared } = must(memory[level - 1], `level ${level}`);
-    const x = await networks.inputsAt(layer, level, sampled, isSent ? shared : own);
+    const x = await networks.inputsAt(
+      layer,
+      level,
+      sampled,
+      fitters.sends(weights, sampled.rows) ? shared : own,
+    );
     const y = targetRows(answers, layer.channels, rows, x.length, undefined);
-    return { name: layer.name, x, y, weights, fitRows: sampled.fitRows, startsAtMost };
+    return { name: layer.name, x, y, weights, fitRows: sampled.fitRows };
   };
-  const first = await fitLayer(await problemAt(1, false), products, given.start);
-  const rest: Promise<LayerFit>[] = [];
+  const first = fitters.fit(await problemAt(1), given.start);
+  const fits = [first];
   for (let level = 2; level < draft.levels; level++) {
-    // Fewer inputs say less of each other, so they want no stronger ridge.
-    const fit = fitters.fit(await problemAt(level, first.refit), first.strength || given.start);
     // An error is told where all of them are awaited.
-    fit.catch(() => undefined);
-    rest.push(fit);
+    fits.at(-1)?.catch(() => undefined);
+    const problem = await problemAt(level);
+    // Fewer inputs say less of each other, so they want no stronger ridge.
+    fits.push(
+      first.then(({ refit, strength }) =>
+        fitters.fit({ ...problem, startsAtMost: refit }, strength || given.start),
+      ),
+    );
   }
-  return [first, ...(await Promise.all(rest))];
+  return Promise.all(fits);
 }
 
 /** Layers that get tables: those that read units of a group, unless a cut changes how their convolution is grouped. */
