@@ -7,9 +7,9 @@ describe('the number of variants', () => {
     expect(defaultVariants(0)).toBe(128);
     // An ECG network of 15 million multiply-accumulates on 500 samples.
     expect(defaultVariants(15e6 * 500)).toBe(128);
-    expect(defaultVariants(148e6 * 600)).toBe(28);
+    expect(defaultVariants(148e6 * 600)).toBe(34);
     // A VGG-16 of half width at 64 x 64, and a ResNet-50 at 224 x 224.
-    expect(defaultVariants(313e6 * 600)).toBe(24);
-    expect(defaultVariants(4.1e9 * 600)).toBe(24);
+    expect(defaultVariants(313e6 * 600)).toBe(32);
+    expect(defaultVariants(4.1e9 * 600)).toBe(32);
   });
 });

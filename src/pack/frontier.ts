@@ -31,18 +31,18 @@ export function frontierOf(variants: readonly Variant[]): Variant[] {
     .reverse();
 }
 
-/** Most random level vectors that only check the accuracy model, and most of those that it is fitted to. */
+/** Most random level vectors that check the accuracy model, and most of those that it is fitted to. */
 const CHECKS = 16;
 const RANDOM = 16;
 /** Most single groups of which the error alone is computed. */
 const ERRORS = 8;
-/** Level vectors that only check: at least so many, otherwise one for each four that are stored. */
-const FEWEST_CHECKS = 8;
+/** One in four level vectors checks: at least so many. */
+const FEWEST_CHECKS = 2;
 const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
 
 /** Level vectors are measured until about so many multiply-accumulates of the unpruned network would be spent. */
-const MACS = 2.5e12;
-const FEWEST = 24;
+const MACS = 3e12;
+const FEWEST = 32;
 const MOST = 128;
 
 /**
@@ -71,7 +71,7 @@ export interface MeasuredFrontier {
 
 /**
  * Measures level vectors of a bundle in the making. Uniform vectors and single groups come first; paths guided by their
- * losses follow.
+ * losses follow. Those that check the accuracy model are variants as the others are.
  */
 export async function measureFrontier(
   draft: MeasurableBundle,
@@ -92,7 +92,7 @@ export async function measureFrontier(
   const shapeOf = (levels: readonly number[]): string =>
     levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
   const checked = Math.min(CHECKS, Math.max(FEWEST_CHECKS, Math.floor(variants / 4)));
-  const total = Math.max(variants, space.levels) + checked;
+  const total = Math.max(variants, space.levels + checked);
   const form = describeClassifier(draft.model, options.name);
   const judged = judgedBy(form, validation, options.measure);
   const evaluators = await Evaluators.create(draft, options, total);
@@ -116,7 +116,7 @@ export async function measureFrontier(
     measured.clear();
     shapes.clear();
     await measure(uniformLevels(space));
-    const room = (): number => Math.max(0, variants - measured.size);
+    const room = (): number => Math.max(0, variants - checks.length - measured.size);
     const singles = singleGroupLevels(space);
     const errors: Observation[] = [];
     if (singles.length <= room() / 3) {
@@ -145,15 +145,16 @@ export async function measureFrontier(
       }
     }
     const all = [...measured.values()];
+    const others = checks.filter(({ variant }) => !measured.has(levelsKey(variant.levels)));
     const unpruned = must(all[0], 'the unpruned network').variant;
     return {
-      variants: all,
+      variants: [...all, ...others],
       whole: evaluators.whole,
       accuracy: fitAccuracyModel(
         unpruned.accuracy,
         judged,
         all.map(({ variant }) => variant),
-        checks.map(({ variant }) => variant).filter(({ levels }) => !measured.has(levelsKey(levels))),
+        others.map(({ variant }) => variant),
         space.levels,
       ),
     };

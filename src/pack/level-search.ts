@@ -37,16 +37,17 @@ export function singleGroupLevels({ groups, levels }: LevelVectorSpace): number[
 }
 
 /**
- * Random level vectors: even ones stay near a random level above 0, since nearly whole networks lose little that could be
- * fitted; odd ones take any level.
+ * Random level vectors: even ones stay near a random level above the first two, since nearly whole networks take longest and
+ * lose little that could be fitted; odd ones take any level.
  */
 export function randomLevelVectors(
   { groups, levels }: LevelVectorSpace,
   count: number,
   random: Random,
 ): number[][] {
+  const least = Math.min(2, levels - 1);
   return Array.from({ length: count }, (_, index) => {
-    const center = 1 + random.integer(levels - 1);
+    const center = least + random.integer(levels - least);
     return Array.from({ length: groups }, () =>
       index % 2 === 0
         ? Math.min(Math.max(center - 1 + random.integer(3), 0), levels - 1)

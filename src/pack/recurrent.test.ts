@@ -83,7 +83,7 @@ describe('the recurrent layers of variants', () => {
       criterion: findCriterion('l2'),
       ratios: [0, 0.4],
       block: 1,
-      variants: 8,
+      variants: 16,
       measureSeconds: false,
       seed: 1,
     });

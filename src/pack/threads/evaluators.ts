@@ -15,7 +15,7 @@ import {
 import type { MeasuringReply, MeasuringTask, SentBundle } from './messages.ts';
 
 /** Fewer vectors are soon measured here: a thread takes a second to start, and runs the unpruned network itself. */
-const LEAST_VECTORS = 32;
+const LEAST_VECTORS = 16;
 /** Each thread has the samples, and what the unpruned network gives for them. */
 const MOST_THREADS = 4;
 const MOST_SAMPLE_BYTES = 128 * 2 ** 20;
