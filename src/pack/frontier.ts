@@ -86,66 +86,62 @@ export async function measureFrontier(
   const unprunedMacs = space.costs(new Array<number>(space.groups).fill(0)).macs;
   const { variants = defaultVariants(unprunedMacs * validation.size) } = options;
   const random = new Random(seed);
-  const measured = new Map<string, MeasuredVariant>();
-  // Level vectors with equal unit counts are the same network, so one of them is enough.
-  const shapes = new Set<string>();
-  const shapeOf = (levels: readonly number[]): string =>
-    levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
   const checked = Math.min(CHECKS, Math.max(FEWEST_CHECKS, Math.floor(variants / 4)));
   const total = Math.max(variants, space.levels + checked);
   const form = describeClassifier(draft.model, options.name);
   const judged = judgedBy(form, validation, options.measure);
+  // Level vectors with equal unit counts are the same network, so one of them is enough.
+  const shapes = new Set<string>();
+  const fresh = (vectors: readonly (readonly number[])[]): (readonly number[])[] =>
+    vectors.filter((levels) => {
+      const shape = levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
+      return !shapes.has(shape) && shapes.add(shape);
+    });
+  const checking = fresh(randomLevelVectors(space, checked, random));
+  shapes.clear();
+  const fitting = fresh(uniformLevels(space));
+  const room = (count: number): number => Math.max(0, variants - checking.length - count);
+  const singles = singleGroupLevels(space);
+  // Nearly whole networks take longest to measure and are seldom planned: their errors guide as well.
+  const unmeasured = singles.length > room(fitting.length) / 3;
+  if (!unmeasured) fitting.push(...fresh(singles));
+  const randomCount = Math.min(RANDOM, Math.floor(room(fitting.length) / 2));
+  fitting.push(...fresh(randomLevelVectors(space, randomCount, random)));
   const evaluators = await Evaluators.create(draft, options, total);
   let done = 0;
   const measure = async (vectors: readonly (readonly number[])[]): Promise<MeasuredVariant[]> => {
-    const wanted = vectors.filter((levels) => {
-      const shape = shapeOf(levels);
-      if (shapes.has(shape) && !measured.has(levelsKey(levels))) return false;
-      shapes.add(shape);
-      return true;
-    });
+    // Long ones first, so that no thread is left with one at the end.
+    const ordered = vectors.toSorted((a, b) => space.costs(b).macs - space.costs(a).macs);
     // The name of this step is a key of `seconds` under --json.
-    const results = await evaluators.measureAll(wanted, () =>
+    const results = await evaluators.measureAll(ordered, () =>
       onStep?.('measuring level vectors', Math.min(++done, total), total),
     );
-    for (const result of results) measured.set(levelsKey(result.variant.levels), result);
-    return results;
+    const found = new Map(ordered.map((levels, at) => [levels, results[at]]));
+    return vectors.map((levels) => must(found.get(levels), 'a measured vector'));
   };
   try {
-    const checks = await measure(randomLevelVectors(space, checked, random));
-    measured.clear();
-    shapes.clear();
-    await measure(uniformLevels(space));
-    const room = (): number => Math.max(0, variants - checks.length - measured.size);
-    const singles = singleGroupLevels(space);
-    const errors: Observation[] = [];
-    if (singles.length <= room() / 3) {
-      await measure(singles);
-    } else {
-      // Nearly whole networks take longest to measure and are seldom planned: their errors guide as well.
-      const few = evenlySpaced(singles, Math.min(ERRORS, space.groups));
-      const found = await evaluators.errorsOf(few);
-      errors.push(...few.map((levels, at) => ({ levels, value: must(found[at], 'an error') })));
-    }
-    await measure(randomLevelVectors(space, Math.min(RANDOM, Math.floor(room() / 2)), random));
+    const first = await measure([...checking, ...fitting]);
+    const checks = first.slice(0, checking.length);
+    const all = first.slice(checking.length);
+    const few = unmeasured ? evenlySpaced(singles, Math.min(ERRORS, space.groups)) : [];
+    const found = await evaluators.errorsOf(few);
+    const errors = few.map((levels, at): Observation => ({ levels, value: must(found[at], 'an error') }));
     const costs = COSTS.filter(
       (cost) => cost !== 'seconds' || space.costs(new Array(space.groups).fill(0)).seconds,
     );
     // The second round is guided by the measurements of the first.
     for (const round of [1, 2]) {
-      const seen = [...measured.values()].map(({ variant, error: value }) => ({
-        levels: variant.levels,
-        value,
-      }));
+      const seen = all.map(({ variant, error }): Observation => ({ levels: variant.levels, value: error }));
       const error = fitAdditiveModel([...seen, ...errors], space.groups, space.levels);
       const scale = (error.flat().reduce((a, b) => a + b, 0) || 1) / (space.groups * space.levels);
-      const share = Math.floor(room() / (costs.length * (3 - round)));
-      for (const cost of costs) {
-        await measure(evenlySpaced(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share));
-      }
+      const share = Math.floor(room(all.length) / (costs.length * (3 - round)));
+      const paths = costs.flatMap((cost) =>
+        evenlySpaced(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share),
+      );
+      all.push(...(await measure(fresh(paths))));
     }
-    const all = [...measured.values()];
-    const others = checks.filter(({ variant }) => !measured.has(levelsKey(variant.levels)));
+    const keys = new Set(all.map(({ variant }) => levelsKey(variant.levels)));
+    const others = checks.filter(({ variant }) => !keys.has(levelsKey(variant.levels)));
     const unpruned = must(all[0], 'the unpruned network').variant;
     return {
       variants: [...all, ...others],

@@ -24,13 +24,13 @@ export function copiesWithin(model: Model, size: number, copies: number): number
   return Math.min(copies, Math.max(1, Math.floor(PASS_MACS / Math.max(1, modelCosts(model).macs * size))));
 }
 
-/** Samples, made ones counted, that are enough to fit tables or to find ranges; the least and the most copies that give them. */
+/** Samples, made ones counted, that are enough to rank, fit tables or find ranges; the least and the most copies. */
 const ENOUGH = 240;
 const COPIES = [2, 4] as const;
 
 /**
- * How many times as many samples are made for tables and ranges. Of 120 samples, twice as many gave variants as accurate as
- * four times as many, in two thirds of the time; of 30, they gave worse ones.
+ * How many times as many samples are made for rankings, tables and ranges. Of 120 samples, twice as many gave networks as near
+ * and variants as accurate as four times as many, in two thirds of the time; of 30, they gave worse ones.
  */
 export function copiesOf(size: number): number {
   const [least, most] = COPIES;

@@ -9,6 +9,7 @@ import {
 import { type CriterionFamily, findPlainCriterion } from '../../explain/internal.ts';
 import { scoredLayers, type WeightedLayer } from '../../onnx/internal.ts';
 import {
+  copiesOf,
   copiesWithin,
   type MadeSamples,
   NetworkWalk,
@@ -87,8 +88,8 @@ async function scoreBySurgeon(
       scores.map((score) => score * score),
     ]),
   );
-  const { copies, maxPositions } = context.quick ? QUICK : REPAIR_DEFAULTS;
-  const made = copiesWithin(model, calibration.count, copies);
+  const { maxPositions } = context.quick ? QUICK : REPAIR_DEFAULTS;
+  const made = copiesWithin(model, calibration.count, copiesOf(calibration.count));
   const samples = repairSamples({ ...calibration, size: calibration.count }, made, random);
   const weights = calibration.weights && weightsOf(samples, calibration.weights);
   const layers = scoredLayers(model);
