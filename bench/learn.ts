@@ -35,8 +35,11 @@ if (values['only-precisions']) {
   const page = await writeResults('learn-precisions', {
     title: 'The learned policy on requests with two precisions',
     command: `npm run bench:learn -- --only-precisions --instances ${count}`,
-    about: `${ABOUT} Each stage may compute in float32 or in eight bits, and tensors may travel as eight bits, which no training had.`,
-    tables: await gapsBySize(count, say, 'precisions'),
+    about: `${ABOUT} Each stage may compute in float32 or in eight bits, and tensors may travel as eight bits, as in a third of the training.`,
+    tables: [
+      ...(await gapsBySize(count, say, 'precisions')),
+      await gapsByBundle(Number(values.bundles), say, true),
+    ],
   });
   process.stdout.write(page);
   process.exit();

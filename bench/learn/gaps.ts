@@ -9,7 +9,7 @@ import {
   localPlanner,
   type Planner,
 } from '../../src/plan/index.ts';
-import { type PlanningInstance, randomPlanner, randomPrecisions } from '../../src/plan/internal.ts';
+import { type PlanningInstance, randomPlanner } from '../../src/plan/internal.ts';
 import { median } from '../../src/util/index.ts';
 import { sharedBundle } from '../lib/bundles.ts';
 import { quantile } from '../lib/figures.ts';
@@ -26,7 +26,7 @@ interface SizeClass {
   /** Share of all requests. */
   readonly share: number;
   readonly trained: boolean;
-  /** Whether stages have eight-bit forms, which no training had. */
+  /** Whether stages have eight-bit forms. */
   readonly precisions?: boolean;
 }
 
@@ -38,9 +38,9 @@ const CLASSES: readonly SizeClass[] = [
   { stages: [21, 30], devices: [2, 12], share: 0.1, trained: false },
   { stages: [31, 40], devices: [2, 12], share: 0.1, trained: false },
   { stages: [31, 40], devices: [13, 20], share: 0.1, trained: false },
-  { stages: [5, 8], devices: [2, 4], share: 0.1, trained: false, precisions: true },
-  { stages: [9, 14], devices: [5, 8], share: 0.1, trained: false, precisions: true },
-  { stages: [15, 20], devices: [9, 12], share: 0.1, trained: false, precisions: true },
+  { stages: [5, 8], devices: [2, 4], share: 0.1, trained: true, precisions: true },
+  { stages: [9, 14], devices: [5, 8], share: 0.1, trained: true, precisions: true },
+  { stages: [15, 20], devices: [9, 12], share: 0.1, trained: true, precisions: true },
 ];
 
 /** The shipped policy. */
@@ -138,8 +138,8 @@ export async function gapsBySize(
     if (classes === 'precisions' && !precisions) continue;
     const group = new Group();
     for (let i = 0; i < Math.round(count * share); i++) {
-      const instance = drawInstance(seed++, { ...TRAINING_RANGES, stages, devices });
-      await group.take(planners, precisions ? randomPrecisions(instance, seed) : instance);
+      const ranges = { ...TRAINING_RANGES, stages, devices, precisions: precisions ? 1 : 0 };
+      await group.take(planners, drawInstance(seed++, ranges));
     }
     const name = `${stages.join('-')} x ${devices.join('-')}${precisions ? ', float32 or int8' : ''}`;
     rows.push([name, trained ? 'yes' : 'no', ...group.row('policy')]);
@@ -214,12 +214,22 @@ function merge(into: Group, group: Group): void {
   }
 }
 
-/** The shared models, which no policy is trained on, on random fleets. */
-export async function gapsByBundle(count: number, say: (text: string) => void): Promise<ResultTable> {
+/** Variants of the bundles with eight-bit forms, which are kept for other studies too. */
+const INT8_VARIANTS = 24;
+
+/**
+ * The shared models, which no policy is trained on, on random fleets.
+ * @param int8 their bundles with eight-bit forms
+ */
+export async function gapsByBundle(
+  count: number,
+  say: (text: string) => void,
+  int8 = false,
+): Promise<ResultTable> {
   const policy = await shippedPolicy();
   const rows: (string | number)[][] = [];
   for (const { name } of SHARED_MODELS) {
-    const { manifest } = await sharedBundle(name);
+    const { manifest } = await sharedBundle(name, int8, int8 ? INT8_VARIANTS : undefined);
     const group = new Group();
     for (let i = 0; i < count; i++)
       await group.take([policy, greedyPlanner], drawProblem(manifest, i + 1).instance);
@@ -233,7 +243,7 @@ export async function gapsByBundle(count: number, say: (text: string) => void): 
   }
   await policy.close();
   return {
-    title: 'Bundles of models not trained on',
+    title: `Bundles of models not trained on${int8 ? ', with eight-bit forms' : ''}`,
     columns: ['bundle', 'stages', ...COLUMNS, 'greedy, mean'],
     rows,
     note: 'Random fleets of 2 to 12 devices (src/plan/random/random-fleet.ts); half with certified levels, half with free ones.',

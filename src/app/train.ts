@@ -187,7 +187,7 @@ async function writePolicy(
 
 /** Everything that shapes a run: a checkpoint of another run is refused. */
 function fingerprintOf({ source, seed, budget }: Run): string {
-  const text = JSON.stringify([VERSION, source.name, seed, budget, FEATURE_NAMES]);
+  const text = JSON.stringify([VERSION, source.name, TRAINING_RANGES, seed, budget, FEATURE_NAMES]);
   return sha256Of(text);
 }
 

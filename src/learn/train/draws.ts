@@ -2,12 +2,14 @@
 import { type PlanningInstance, type RandomInstanceOptions, randomInstance } from '../../plan/internal.ts';
 import { Random } from '../../util/internal.ts';
 
-/** Ranges of the sizes; both ends can be drawn. */
+/** Ranges of the sizes, both ends can be drawn; and how many requests have eight-bit forms. */
 export interface DrawRanges {
   readonly stages: readonly [number, number];
   readonly devices: readonly [number, number];
   readonly levels: readonly [number, number];
   readonly tightness: readonly [number, number];
+  /** Share of requests whose stages and tensors may be in eight bits. None when left out. */
+  readonly precisions?: number | undefined;
 }
 
 /** The distribution that the shipped policy is trained on. */
@@ -16,6 +18,7 @@ export const TRAINING_RANGES: DrawRanges = {
   devices: [2, 12],
   levels: [2, 8],
   tightness: [0.3, 0.8],
+  precisions: 1 / 3,
 };
 
 /** Options of the instance of a number; the same number always gives the same ones. */
@@ -41,6 +44,7 @@ export function drawOptions(seed: number, ranges: DrawRanges = TRAINING_RANGES):
     measured: chance(0.4),
     waits: chance(0.5),
     missingLinks: chance(0.25),
+    precisions: chance(ranges.precisions ?? 0),
   };
 }
 

@@ -3,7 +3,8 @@ import type { BatchShape, Sample } from './batch.ts';
 
 const STAGES = [8, 14, 20] as const;
 const DEVICES = [4, 8, 12] as const;
-const LEVELS = 8;
+/** Of a cut: those of its channels, twice where its tensor may travel as eight bits. */
+const LEVELS = [8, 16] as const;
 /** Sets of several devices a stage, at most: 12 of two and 8 of four. */
 const LARGER_SETS = 20;
 
@@ -14,11 +15,12 @@ export function shapeOf(
 ): BatchShape | undefined {
   const L = STAGES.find((size) => stages <= size);
   const D = DEVICES.find((size) => devices <= size);
-  if (L === undefined || D === undefined || levels > LEVELS || sets > D + LARGER_SETS) return undefined;
-  return { batch, stages: L, devices: D, sets: D + LARGER_SETS, levels: LEVELS };
+  const P = LEVELS.find((size) => levels <= size);
+  if (L === undefined || D === undefined || P === undefined || sets > D + LARGER_SETS) return undefined;
+  return { batch, stages: L, devices: D, sets: D + LARGER_SETS, levels: P };
 }
 
 /** Name of a size class. */
-export function keyOf({ stages, devices }: BatchShape): string {
-  return `${stages}x${devices}`;
+export function keyOf({ stages, devices, levels }: BatchShape): string {
+  return `${stages}x${devices}x${levels}`;
 }
