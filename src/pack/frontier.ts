@@ -1,5 +1,11 @@
 // Measures level vectors along the frontier of accuracy against cost, and fits the accuracy model to them.
-import { type AccuracyModel, levelsKey, totalCosts, type Variant } from '../bundle/internal.ts';
+import {
+  type AccuracyModel,
+  type BundleGroup,
+  levelsKey,
+  totalCosts,
+  type Variant,
+} from '../bundle/internal.ts';
 import { describeClassifier } from '../evaluate/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
@@ -69,6 +75,55 @@ export interface MeasuredFrontier {
   readonly whole: Float32Array;
 }
 
+/** Leaves out level vectors that cut the network as one before did: those with equal unit counts. */
+class DistinctNetworks {
+  readonly #groups: readonly BundleGroup[];
+  readonly #seen = new Set<string>();
+
+  constructor(groups: readonly BundleGroup[]) {
+    this.#groups = groups;
+  }
+
+  of(vectors: readonly (readonly number[])[]): (readonly number[])[] {
+    return vectors.filter((levels) => {
+      const counts = levels.map((level, group) => this.#groups[group]?.counts[level]).join();
+      return !this.#seen.has(counts) && this.#seen.add(counts);
+    });
+  }
+}
+
+/** Level vectors that need no measurement to be chosen. */
+interface FirstVectors {
+  /** Those that only check the accuracy model, and those that it is fitted to, the unpruned network first. */
+  readonly checking: readonly (readonly number[])[];
+  readonly fitting: readonly (readonly number[])[];
+  /** Single groups of which the error alone is computed. */
+  readonly singles: readonly (readonly number[])[];
+  /** Knows those that it is fitted to. */
+  readonly distinct: DistinctNetworks;
+}
+
+function firstVectors(
+  space: LevelVectorSpace,
+  groups: readonly BundleGroup[],
+  variants: number,
+  seed: number,
+): FirstVectors {
+  const random = new Random(seed);
+  const checks = Math.min(CHECKS, Math.max(FEWEST_CHECKS, Math.floor(variants / 4)));
+  const checking = new DistinctNetworks(groups).of(randomLevelVectors(space, checks, random));
+  const distinct = new DistinctNetworks(groups);
+  const fitting = distinct.of(uniformLevels(space));
+  const room = (): number => Math.max(0, variants - checks - fitting.length);
+  // Nearly whole networks take longest to measure and are seldom planned: where there is no room, their errors guide as well.
+  const singles = singleGroupLevels(space);
+  const fits = singles.length <= room() / 3;
+  if (fits) fitting.push(...distinct.of(singles));
+  fitting.push(...distinct.of(randomLevelVectors(space, Math.min(RANDOM, Math.floor(room() / 2)), random)));
+  const guiding = fits ? [] : evenlySpaced(singles, Math.min(ERRORS, space.groups));
+  return { checking, fitting, singles: guiding, distinct };
+}
+
 /**
  * Measures level vectors of a bundle in the making. Uniform vectors and single groups come first; paths guided by their
  * losses follow. Those that check the accuracy model are variants as the others are.
@@ -85,28 +140,11 @@ export async function measureFrontier(
   };
   const unprunedMacs = space.costs(new Array<number>(space.groups).fill(0)).macs;
   const { variants = defaultVariants(unprunedMacs * validation.size) } = options;
-  const random = new Random(seed);
-  const checked = Math.min(CHECKS, Math.max(FEWEST_CHECKS, Math.floor(variants / 4)));
-  const total = Math.max(variants, space.levels + checked);
-  const form = describeClassifier(draft.model, options.name);
-  const judged = judgedBy(form, validation, options.measure);
-  // Level vectors with equal unit counts are the same network, so one of them is enough.
-  const shapes = new Set<string>();
-  const fresh = (vectors: readonly (readonly number[])[]): (readonly number[])[] =>
-    vectors.filter((levels) => {
-      const shape = levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
-      return !shapes.has(shape) && shapes.add(shape);
-    });
-  const checking = fresh(randomLevelVectors(space, checked, random));
-  shapes.clear();
-  const fitting = fresh(uniformLevels(space));
+  const { groups } = draft.manifest;
+  const { checking, fitting, singles, distinct } = firstVectors(space, groups, variants, seed);
   const room = (count: number): number => Math.max(0, variants - checking.length - count);
-  const singles = singleGroupLevels(space);
-  // Nearly whole networks take longest to measure and are seldom planned: their errors guide as well.
-  const unmeasured = singles.length > room(fitting.length) / 3;
-  if (!unmeasured) fitting.push(...fresh(singles));
-  const randomCount = Math.min(RANDOM, Math.floor(room(fitting.length) / 2));
-  fitting.push(...fresh(randomLevelVectors(space, randomCount, random)));
+  const total = Math.max(variants, checking.length + fitting.length);
+  const judged = judgedBy(describeClassifier(draft.model, options.name), validation, options.measure);
   const evaluators = await Evaluators.create(draft, options, total);
   let done = 0;
   const measure = async (vectors: readonly (readonly number[])[]): Promise<MeasuredVariant[]> => {
@@ -123,9 +161,8 @@ export async function measureFrontier(
     const first = await measure([...checking, ...fitting]);
     const checks = first.slice(0, checking.length);
     const all = first.slice(checking.length);
-    const few = unmeasured ? evenlySpaced(singles, Math.min(ERRORS, space.groups)) : [];
-    const found = await evaluators.errorsOf(few);
-    const errors = few.map((levels, at): Observation => ({ levels, value: must(found[at], 'an error') }));
+    const found = await evaluators.errorsOf(singles);
+    const errors = singles.map((levels, at): Observation => ({ levels, value: must(found[at], 'an error') }));
     const costs = COSTS.filter(
       (cost) => cost !== 'seconds' || space.costs(new Array(space.groups).fill(0)).seconds,
     );
@@ -138,7 +175,7 @@ export async function measureFrontier(
       const paths = costs.flatMap((cost) =>
         evenlySpaced(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share),
       );
-      all.push(...(await measure(fresh(paths))));
+      all.push(...(await measure(distinct.of(paths))));
     }
     const keys = new Set(all.map(({ variant }) => levelsKey(variant.levels)));
     const others = checks.filter(({ variant }) => !keys.has(levelsKey(variant.levels)));
