@@ -1,9 +1,8 @@
 // How long `pack` takes for each shared model, step by step, and how accurate its variants are.
-// Command: npm run bench:pack [-- MODEL[:VARIANTS[:PER_CLASS]]...]
+// Command: npm run bench:pack [-- MODEL[:VARIANTS[:PER_CLASS]]...], which builds the package first
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pack } from '../src/app/index.ts';
 import { createSession, tensor } from '../src/engine/index.ts';
 import { canonicalModel, loadModel } from '../src/onnx/index.ts';
 import { clearMemoryLater, must } from '../src/util/index.ts';
@@ -11,6 +10,9 @@ import { processorSeconds } from './lib/figures.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 
+/** As users run it: from sources, each thread would compile them first. */
+const BUILT = new URL('../dist/app/index.js', import.meta.url);
+const { pack } = (await import(BUILT.href)) as typeof import('../src/app/index.ts');
 // As the command does.
 clearMemoryLater();
 
@@ -76,7 +78,7 @@ await writeResults('pack', {
   title: 'Packing the shared models',
   command: ['npm run bench:pack', ...(given.length > 0 ? ['--', ...given] : [])].join(' '),
   about:
-    'Each shared model packed with the defaults of `bedside pack` and two threads, one after the other. ' +
+    'Each shared model packed with the defaults of `bedside pack` and two threads, one after the other, by the built package. ' +
     'Seconds of processors count no other work of the machine. The mean accuracy is that of all measured variants, ' +
     'on validation samples. Runs a second are those of the unpruned network on one thread, at batch 32, just before: what ' +
     'packing takes follows them, and they differ from day to day by twice on machines that others share.',

@@ -19,6 +19,7 @@ import {
   type LevelVectorSpace,
   randomLevelVectors,
   singleGroupLevels,
+  spacedInside,
   uniformLevels,
 } from './level-search.ts';
 import { Evaluators } from './threads/evaluators.ts';
@@ -173,7 +174,7 @@ export async function measureFrontier(
       const scale = (error.flat().reduce((a, b) => a + b, 0) || 1) / (space.groups * space.levels);
       const share = Math.floor(room(all.length) / (costs.length * (3 - round)));
       const paths = costs.flatMap((cost) =>
-        evenlySpaced(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share),
+        spacedInside(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share),
       );
       all.push(...(await measure(distinct.of(paths))));
     }

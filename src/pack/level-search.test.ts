@@ -8,6 +8,7 @@ import {
   type LevelVectorSpace,
   randomLevelVectors,
   singleGroupLevels,
+  spacedInside,
   uniformLevels,
 } from './level-search.ts';
 
@@ -128,6 +129,17 @@ describe('spread', () => {
     const gaps = chosen.map((item, i) => item - (chosen[i - 1] ?? -1));
     expect(Math.max(...gaps) - Math.min(...gaps)).toBeLessThanOrEqual(1);
     expect(Math.min(...gaps)).toBeGreaterThan(0);
+  });
+
+  it.each([1, 2, 3, 7, 18])('chooses %i evenly between the ends', (count) => {
+    const chosen = spacedInside(items, count);
+    expect(chosen).toHaveLength(count);
+    expect(chosen).not.toContain(19);
+    const gaps = [-1, ...chosen, 19].map((item, i, all) => item - (all[i - 1] ?? -1)).slice(1);
+    expect(Math.max(...gaps) - Math.min(...gaps)).toBeLessThanOrEqual(1);
+    expect(Math.min(...gaps)).toBeGreaterThan(0);
+    expect(spacedInside(items, 30)).toEqual(items.slice(0, -1));
+    expect(spacedInside([], 2)).toEqual([]);
   });
 
   it('keeps all where there are no more, and none of none', () => {

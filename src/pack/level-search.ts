@@ -93,6 +93,16 @@ export function greedyPath(
   }
 }
 
+/** At most `count` items, evenly spaced between the ends of the list, which are left out. */
+export function spacedInside<T>(items: readonly T[], count: number): T[] {
+  const inside = items.slice(0, -1);
+  if (inside.length <= count) return inside;
+  return Array.from(
+    { length: count },
+    (_, i) => items[Math.round(((i + 1) * items.length) / (count + 1)) - 1] as T,
+  );
+}
+
 /** At most `count` items, evenly spaced, always with the last one. */
 export function evenlySpaced<T>(items: readonly T[], count: number): T[] {
   if (items.length <= count) return [...items];
