@@ -1,25 +1,27 @@
 // How long `pack` takes for each shared model, step by step, and how accurate its variants are.
 // Command: npm run bench:pack [-- MODEL[:VARIANTS[:PER_CLASS]]...], which builds the package first
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { openBundle } from '../src/bundle/index.ts';
 import { createSession, tensor } from '../src/engine/index.ts';
 import { canonicalModel, loadModel } from '../src/onnx/index.ts';
-import { clearMemoryLater, must } from '../src/util/index.ts';
-import { processorSeconds } from './lib/figures.ts';
+import { must } from '../src/util/index.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
+import { build, COMMAND } from './serve/processes.ts';
 
-/** As users run it: from sources, each thread would compile them first. */
-const BUILT = new URL('../dist/app/index.js', import.meta.url);
-const { pack } = (await import(BUILT.href)) as typeof import('../src/app/index.ts');
-// As the command does.
-clearMemoryLater();
+/** The old name of a step, which `seconds` keeps. */
+const OLD_STEP = 'measuring mixes of levels';
 
+const run = promisify(execFile);
 const BATCH = 32;
 const given = process.argv.slice(2);
 const jobs = given.length > 0 ? given : SHARED_MODELS.map(({ name }) => name);
 
+build();
 const rows: (string | number)[][] = [];
 const steps: (string | number)[][] = [];
 for (const job of jobs) {
@@ -28,18 +30,18 @@ for (const job of jobs) {
   if (!shared) throw new Error(`no shared model '${name}'`);
   const speed = await runsPerSecond(name);
   const folder = await mkdtemp(join(tmpdir(), 'bedside-bench-pack-'));
-  const start = { wall: performance.now(), processor: processorSeconds() };
-  const result = await pack(modelPath(name), {
-    data: dataPath(shared.data),
-    out: join(folder, name),
-    variants: variants === undefined ? undefined : Number(variants),
-    perClass: Number(perClass),
-    threads: 2,
-  });
+  const start = { wall: performance.now(), processor: await childSeconds() };
+  const out = join(folder, name);
+  const words = ['pack', modelPath(name), '--data', dataPath(shared.data), '--out', out];
+  words.push('--per-class', perClass);
+  if (variants !== undefined) words.push('--variants', variants);
+  const { stdout } = await run(process.execPath, [COMMAND, ...words, '--threads', '2', '--json', '--quiet']);
   const wall = (performance.now() - start.wall) / 1000;
-  const processor = processorSeconds() - start.processor;
+  const processor = (await childSeconds()) - start.processor;
+  const result = JSON.parse(stdout) as { readonly lowRank: number; readonly seconds: Record<string, number> };
+  const { manifest } = await openBundle(out);
   await rm(folder, { recursive: true });
-  const found = result.manifest.variants.map((variant) => variant.accuracy);
+  const found = manifest.variants.map((variant) => variant.accuracy);
   const [unpruned = Number.NaN] = found;
   const mean = found.reduce((sum, value) => sum + value, 0) / found.length;
   rows.push([
@@ -53,8 +55,17 @@ for (const job of jobs) {
     unpruned.toFixed(4),
     mean.toFixed(4),
   ]);
-  for (const [step, seconds] of Object.entries(result.seconds)) steps.push([name, step, seconds.toFixed(1)]);
+  for (const [step, seconds] of Object.entries(result.seconds)) {
+    if (step !== OLD_STEP) steps.push([name, step, seconds.toFixed(1)]);
+  }
   process.stderr.write(`${rows.at(-1)?.join(' ')}\n`);
+}
+
+/** Seconds of processors that ended child processes took, as Linux tells it; NaN elsewhere. */
+async function childSeconds(): Promise<number> {
+  const stat = await readFile('/proc/self/stat', 'utf8').catch(() => '');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[13]) + Number(fields[14])) / 100;
 }
 
 /** How many samples a second the engine runs through a network. */
@@ -78,7 +89,7 @@ await writeResults('pack', {
   title: 'Packing the shared models',
   command: ['npm run bench:pack', ...(given.length > 0 ? ['--', ...given] : [])].join(' '),
   about:
-    'Each shared model packed with the defaults of `bedside pack` and two threads, one after the other, by the built package. ' +
+    'Each shared model packed with the defaults of `bedside pack` and two threads, one after the other, by the built command. ' +
     'Seconds of processors count no other work of the machine. The mean accuracy is that of all measured variants, ' +
     'on validation samples. Runs a second are those of the unpruned network on one thread, at batch 32, just before: what ' +
     'packing takes follows them, and they differ from day to day by twice on machines that others share.',

@@ -9,7 +9,7 @@ describe('the number of variants', () => {
     expect(defaultVariants(15e6 * 500)).toBe(128);
     expect(defaultVariants(148e6 * 600)).toBe(34);
     // A VGG-16 of half width at 64 x 64, and a ResNet-50 at 224 x 224.
-    expect(defaultVariants(313e6 * 600)).toBe(32);
-    expect(defaultVariants(4.1e9 * 600)).toBe(32);
+    expect(defaultVariants(313e6 * 600)).toBe(30);
+    expect(defaultVariants(4.1e9 * 600)).toBe(30);
   });
 });

@@ -42,14 +42,14 @@ export function frontierOf(variants: readonly Variant[]): Variant[] {
 const CHECKS = 16;
 const RANDOM = 16;
 /** Most single groups of which the error alone is computed. */
-const ERRORS = 8;
+const ERRORS = 6;
 /** One in four level vectors checks: at least so many. */
 const FEWEST_CHECKS = 2;
 const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
 
 /** Level vectors are measured until about so many multiply-accumulates of the unpruned network would be spent. */
 const MACS = 3e12;
-const FEWEST = 32;
+const FEWEST = 30;
 const MOST = 128;
 
 /**

@@ -50,7 +50,7 @@ export interface PackModelOptions extends EngineOptions {
   readonly ratios?: readonly number[] | undefined;
   /** Channels that kept counts are aligned to; see `detectBlock`. */
   readonly block: number;
-  /** About how many level vectors to measure and store; default 128, fewer (at least 32) for large networks. */
+  /** About how many level vectors to measure and store; default 128, fewer (at least 30) for large networks. */
   readonly variants?: number | undefined;
   /** Whether to time layers on this machine; default true. */
   readonly measureSeconds?: boolean | undefined;

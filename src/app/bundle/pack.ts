@@ -45,7 +45,7 @@ export interface PackOptions extends DrawOptions, EngineOptions {
   readonly criterion?: CriterionChoice | string | undefined;
   /** Fraction of channels removed at each level, ascending from 0; default 0, 1/8, ... 7/8. */
   readonly ratios?: readonly number[] | undefined;
-  /** About this many level vectors are measured; default 128, fewer (at least 32) for large networks. */
+  /** About this many level vectors are measured; default 128, fewer (at least 30) for large networks. */
   readonly variants?: number | undefined;
   /** Channels that kept counts are aligned to; default: as this processor computes together. */
   readonly block?: number | undefined;

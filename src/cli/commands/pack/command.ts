@@ -25,7 +25,7 @@ import {
 import { describeCertified, describePacked } from './text.ts';
 
 const VARIANTS =
-  'measure and store about this many level vectors; default 128, fewer (at least 32) for large networks';
+  'measure and store about this many level vectors; default 128, fewer (at least 30) for large networks';
 
 /** Adds the command to the program. */
 export function addPack(program: Command): void {
