@@ -84,6 +84,25 @@ describe('fitters', () => {
     await fitters.release();
   });
 
+  it('begin nothing any more once they are released', async () => {
+    for (const [threads, leastWork] of [
+      [2, 0],
+      [1, undefined],
+    ] as const) {
+      const fitters = new Fitters(products, threads, leastWork);
+      const [problem, later] = [9, 10]
+        .map((seed) => problemOf(seed, 8))
+        .map(threads > 1 ? (one) => one : ownOf);
+      const first = fitters.fit(problem as LayerProblem, undefined);
+      const next = first.then(() => fitters.fit(later as LayerProblem, undefined)).catch(() => 'told');
+      await new Promise((resolve) => setImmediate(resolve));
+      await fitters.release();
+      await expect(first).resolves.toMatchObject({ refit: true });
+      const soon = new Promise((resolve) => setTimeout(resolve, 300, 'nothing'));
+      expect(await Promise.race([next, soon])).toBe('nothing');
+    }
+  });
+
   it('send large problems alone, and none with one thread', () => {
     const { weights } = problemOf(8, 100);
     expect(new Fitters(products, 2).sends(weights, 60)).toBe(false);

@@ -27,6 +27,7 @@ export class Fitters {
   readonly #waiting: ((thread: FittingThread) => void)[] = [];
   /** Ends when the last problem that is fitted here has its answer. */
   #here: Promise<unknown> = Promise.resolve();
+  #released = false;
 
   /**
    * @param threads with one, everything is fitted here
@@ -43,6 +44,8 @@ export class Fitters {
    * @throws BedsideError as `fitLayer`; E_ENGINE for a thread that has ended
    */
   async fit(problem: LayerProblem, start: number | undefined): Promise<LayerFit> {
+    // One that waited for an answer of before may come late, when nobody wants it any more.
+    if (this.#released) return await new Promise<never>(() => undefined);
     if (!this.sends(problem.weights, problem.y[0]?.rows ?? 0)) {
       // One after the other: fits share the scratch memory of the products.
       const fit = this.#here.then(() => fitLayer(problem, this.#products, start));
@@ -67,8 +70,9 @@ export class Fitters {
     return weights.reduce((sum, { rows: unknowns }) => sum + rows * unknowns ** 2, 0) >= this.#leastWork;
   }
 
-  /** Ends the threads when all that was begun is fitted; what still waits for one never ends. */
+  /** Ends the threads when all that was begun is fitted; what still waits for one, or comes later, never ends. */
   async release(): Promise<void> {
+    this.#released = true;
     this.#waiting.length = 0;
     await Promise.allSettled([...this.#asked, this.#here]);
     await Promise.all(this.#all.map((thread) => thread.release()));
