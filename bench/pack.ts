@@ -1,7 +1,7 @@
 // How long `pack` takes for each shared model, step by step, and how accurate its variants are.
 // Command: npm run bench:pack [-- MODEL[:VARIANTS[:PER_CLASS]]...], which builds the package first
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import { openBundle } from '../src/bundle/index.ts';
 import { createSession, tensor } from '../src/engine/index.ts';
 import { canonicalModel, loadModel } from '../src/onnx/index.ts';
 import { must } from '../src/util/index.ts';
+import { secondsOfProcess } from './lib/figures.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 import { build, COMMAND } from './serve/processes.ts';
@@ -30,14 +31,14 @@ for (const job of jobs) {
   if (!shared) throw new Error(`no shared model '${name}'`);
   const speed = await runsPerSecond(name);
   const folder = await mkdtemp(join(tmpdir(), 'bedside-bench-pack-'));
-  const start = { wall: performance.now(), processor: await childSeconds() };
+  const start = { wall: performance.now(), processor: childSeconds() };
   const out = join(folder, name);
   const words = ['pack', modelPath(name), '--data', dataPath(shared.data), '--out', out];
   words.push('--per-class', perClass);
   if (variants !== undefined) words.push('--variants', variants);
   const { stdout } = await run(process.execPath, [COMMAND, ...words, '--threads', '2', '--json', '--quiet']);
   const wall = (performance.now() - start.wall) / 1000;
-  const processor = (await childSeconds()) - start.processor;
+  const processor = childSeconds() - start.processor;
   const result = JSON.parse(stdout) as { readonly lowRank: number; readonly seconds: Record<string, number> };
   const { manifest } = await openBundle(out);
   await rm(folder, { recursive: true });
@@ -61,11 +62,9 @@ for (const job of jobs) {
   process.stderr.write(`${rows.at(-1)?.join(' ')}\n`);
 }
 
-/** Seconds of processors that ended child processes took, as Linux tells it; NaN elsewhere. */
-async function childSeconds(): Promise<number> {
-  const stat = await readFile('/proc/self/stat', 'utf8').catch(() => '');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / 100;
+/** Seconds of processors that ended child processes took; NaN where the system does not tell. */
+function childSeconds(): number {
+  return secondsOfProcess(process.pid)?.children ?? Number.NaN;
 }
 
 /** How many samples a second the engine runs through a network. */

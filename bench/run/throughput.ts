@@ -1,7 +1,7 @@
 // Requests a second with one and with two workers of one thread each, beside one and two engines that nobody asks.
-import { existsSync, readFileSync } from 'node:fs';
 import { Coordinator, LocalWorkers, type RunPlan } from '../../src/run/index.ts';
 import { median, must } from '../../src/util/index.ts';
+import { secondsOfProcess } from '../lib/figures.ts';
 import type { ResultTable } from '../lib/results.ts';
 import { enginesPerSecond } from './bare-engine.ts';
 import type { BenchModel } from './model.ts';
@@ -100,14 +100,5 @@ async function perSecond(
 
 /** Processor seconds of these processes so far; NaN where the system does not tell. */
 function processorSeconds(pids: readonly number[]): number {
-  const ticks = 100;
-  return pids.reduce((sum, pid) => {
-    const path = `/proc/${pid}/stat`;
-    if (!existsSync(path)) return Number.NaN;
-    // Behind the name, which may hold anything.
-    const fields = readFileSync(path, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    return sum + (Number(fields[11]) + Number(fields[12])) / ticks;
-  }, 0);
+  return pids.reduce((sum, pid) => sum + (secondsOfProcess(pid)?.own ?? Number.NaN), 0);
 }

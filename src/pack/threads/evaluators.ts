@@ -32,8 +32,8 @@ export class Evaluators {
   /** Scores of the unpruned network. */
   readonly whole: Float32Array;
   readonly #all: readonly Measuring[];
-  /** Answers by level vector. */
-  readonly #known = new Map<string, MeasuredVariant>();
+  /** Answers by level vector, also those that are still computed. */
+  readonly #known = new Map<string, Promise<MeasuredVariant>>();
 
   private constructor(all: readonly Measuring[], whole: Float32Array) {
     this.#all = all;
@@ -68,7 +68,7 @@ export class Evaluators {
   }
 
   /**
-   * Measures level vectors; the results are in their order. A repeated one is answered from memory.
+   * Measures level vectors; the results are in their order. A repeated one is measured once.
    * @param onMeasured called after each
    */
   async measureAll(
@@ -77,8 +77,9 @@ export class Evaluators {
   ): Promise<MeasuredVariant[]> {
     return await this.#spread(vectors, async (measuring, levels) => {
       const key = levelsKey(levels);
-      const found = this.#known.get(key) ?? (await measuring.measureLevels(levels));
-      this.#known.set(key, found);
+      const answer = this.#known.get(key) ?? measuring.measureLevels(levels);
+      this.#known.set(key, answer);
+      const found = await answer;
       onMeasured();
       return found;
     });

@@ -31,8 +31,8 @@ import type { ReaderProblem } from './surgeon.ts';
 const OBS = 'obs';
 const DEFAULT_WEIGHT = 'gradient';
 const UNWEIGHTED = 'none';
-/** For a comparison alone: fewer places, of as many made samples, since fewer samples would rank worse. */
-const QUICK = { ...REPAIR_DEFAULTS, maxPositions: REPAIR_DEFAULTS.maxPositions / 2 };
+/** Places of a layer's inputs; for a comparison alone half of them, of as many samples, since fewer would rank worse. */
+const { maxPositions: MOST_POSITIONS } = REPAIR_DEFAULTS;
 /** Ranks the groups that no repairable layer reads. */
 const UNREAD = 'l2';
 
@@ -88,7 +88,7 @@ async function scoreBySurgeon(
       scores.map((score) => score * score),
     ]),
   );
-  const { maxPositions } = context.quick ? QUICK : REPAIR_DEFAULTS;
+  const maxPositions = context.quick ? MOST_POSITIONS / 2 : MOST_POSITIONS;
   const made = copiesWithin(model, calibration.count, copiesOf(calibration.count));
   const samples = repairSamples({ ...calibration, size: calibration.count }, made, random);
   const weights = calibration.weights && weightsOf(samples, calibration.weights);
