@@ -69,6 +69,23 @@ describe('plan', TIMEOUT, () => {
     expect(found.accuracy).toBe(variants[found.variant]?.accuracy);
   });
 
+  it.concurrent('the raw input stays on the source, unless it may go to trusted devices', async () => {
+    const words = `plan bundle --fleet ${WARD} --accuracy-floor .1`;
+    const [kept, sent, wrong] = await Promise.all([
+      run(`${words} --raw-input source`),
+      run(`${words} --raw-input trusted`),
+      run(`${words} --raw-input anywhere`),
+    ]);
+    const { source, devices } = parseFleet(await readFile(WARD, 'utf8'));
+    const trusted = devices.filter((device) => device.trusted).map(({ name }) => name);
+    const [before, after] = [JSON.parse(kept.stdout), JSON.parse(sent.stdout)];
+    expect(before.stages[0]).toMatchObject({ segments: [{ device: devices[source]?.name }], bytes: 0 });
+    expect(trusted).toContain(after.stages[0].segments[0].device);
+    expect(after.stages).toHaveLength(before.stages.length);
+    expect(after.objective).toBeLessThanOrEqual(before.objective + 1e-9);
+    expect([wrong.status, wrong.stdout]).toEqual([2, expect.stringContaining('E_USAGE')]);
+  });
+
   it.concurrent('an infeasible request is an answer, with what would help', async () => {
     const { status, stdout } = await run(`plan bundle --fleet ${WARD} --deadline .000002`);
     expect(status).toBe(0);

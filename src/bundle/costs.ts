@@ -117,6 +117,11 @@ export function eightBitBytes(float32: number): number {
   return float32 / 4 + EIGHT_BIT_HEAD;
 }
 
+/** Bytes of the network's input on a link, for one sample: of the integers that it is made of, or as float32. */
+export function inputBytesOf({ model: { input } }: Pick<Costed, 'model'>): number {
+  return ((input.integers ?? 32) / 8) * elementsOf(input);
+}
+
 /** A float32 scale and a zero point of one byte. */
 const EIGHT_BIT_HEAD = 5;
 
@@ -141,7 +146,7 @@ function costsOfStage(manifest: Costed, stage: BundleStage, levels: readonly num
   const before = manifest.stages[stage.index - 1];
   const inputBytes = before
     ? before.outputBytes * keptShare(manifest, before.outputShares, levels)
-    : 4 * manifest.model.input.shape.reduce((product, size) => product * size, 1);
+    : 4 * elementsOf(manifest.model.input);
   const outputBytes = stage.outputBytes * keptShare(manifest, stage.outputShares, levels);
   return {
     macs: sum(costs.map((layer) => layer.macs)) + otherMacsAt(manifest, stage, levels),
@@ -151,6 +156,10 @@ function costsOfStage(manifest: Costed, stage: BundleStage, levels: readonly num
     activationBytes: costs.reduce((most, layer) => Math.max(most, layer.inputBytes + layer.outputBytes), 0),
     seconds: stageSeconds(manifest, stage, layers, levels),
   };
+}
+
+function elementsOf({ shape }: BundleManifest['model']['input']): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** Products of computed values: those of heads go with their heads. */

@@ -14,6 +14,7 @@ export {
   type Costed,
   eightBitBytes,
   eightBitCosts,
+  inputBytesOf,
   layerCosts,
   type StageCosts,
   type TotalCosts,

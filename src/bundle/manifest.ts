@@ -27,8 +27,15 @@ export interface BundleManifest {
   /** The network with the channels of every group ordered from the most to the least important. */
   readonly model: FilePart & {
     readonly source: { readonly file: string; readonly sha256: string };
-    /** Shape without the batch dimension. */
-    readonly input: { readonly name: string; readonly shape: readonly number[] };
+    /**
+     * Shape without the batch dimension. `integers`: bits of the integers that inputs are made of exactly, with a scale and
+     * an offset for each channel, as the calibration samples were; absent where they were not.
+     */
+    readonly input: {
+      readonly name: string;
+      readonly shape: readonly number[];
+      readonly integers?: 8 | 16 | undefined;
+    };
     /** `classes`: the number of values of one sample's output. */
     readonly output: { readonly name: string; readonly classes: number };
   };

@@ -89,7 +89,11 @@ export const manifestSchema = z.object({
   model: z.object({
     ...filePart,
     source: z.object({ file: z.string(), sha256 }),
-    input: z.object({ name, shape: z.array(positive) }),
+    input: z.object({
+      name,
+      shape: z.array(positive),
+      integers: z.union([z.literal(8), z.literal(16)]).optional(),
+    }),
     output: z.object({ name, classes: positive }),
   }),
   task: z

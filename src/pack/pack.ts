@@ -94,6 +94,8 @@ export interface PackedModel {
 /** Where the bundle comes from, as the caller knows it. */
 export type PackProvenance = Pick<ManifestParts, 'preprocessing' | 'contract'> & {
   readonly source: BundleManifest['model']['source'];
+  /** Bits of the integers that the samples are made of, if they are. */
+  readonly integers?: 8 | 16 | undefined;
   readonly dataset: string;
   readonly versions: Readonly<Record<string, string>>;
   /** Date and time in ISO 8601. */
@@ -150,7 +152,7 @@ export async function packModel(
       ]),
       manifest: {
         name,
-        model: { source: provenance.source, ...signature },
+        model: { source: provenance.source, ...withIntegers(signature, provenance) },
         ...(task ? { task } : {}),
         preprocessing: provenance.preprocessing,
         ...(provenance.contract && { contract: provenance.contract }),
@@ -186,6 +188,14 @@ export async function packModel(
     fixed,
     frontier: frontierOf(variants),
   };
+}
+
+/** What the network takes and gives, with what its inputs are made of. */
+function withIntegers<S extends Pick<BundleManifest['model'], 'input'>>(
+  signature: S,
+  { integers }: Pick<PackProvenance, 'integers'>,
+): S {
+  return integers === undefined ? signature : { ...signature, input: { ...signature.input, integers } };
 }
 
 /** Ranks the channels and puts those of each group in order of importance. */

@@ -3,7 +3,13 @@
 export { beamPlanner, exactPlanner } from './exact/planners.ts';
 export { greedyPlanner, localPlanner } from './heuristics/planners.ts';
 export { type Fleet, type FleetFile, fleetOf, parseFleet } from './input/fleet.ts';
-export { type PlanRequest, PRIVACY_PRESETS, parseRequest, type RequestInput } from './input/request.ts';
+export {
+  type PlanRequest,
+  PRIVACY_PRESETS,
+  parseRequest,
+  RAW_INPUT_CHOICES,
+  type RequestInput,
+} from './input/request.ts';
 export { exportLp } from './milp/highs.ts';
 export type { Planner, PlannerResult } from './planner.ts';
 export { buildProblem, type PlanningProblem } from './problem/build-instance.ts';

@@ -18,3 +18,4 @@ export { devicesOf, isRounded } from './protocol/plan.ts';
 export { floatsOf, roundTensor } from './protocol/rounded-tensor.ts';
 export type { TimedSegment } from './protocol/spans.ts';
 export { spanContextOf, spanned, traceparentOf, tracer } from './protocol/tracing.ts';
+export { bitsOnTheWire } from './protocol/wire.ts';

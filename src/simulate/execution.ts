@@ -159,6 +159,7 @@ export class Execution {
     if (this.#stage === instance.stages.length) return arrives;
     const { device, own } = member;
     const stage = this.#stageAt(this.#stage);
+    if (stage.isInput) return arrives;
     const { inner, level } = this.#decision(this.#stage);
     const choice = choiceIndex(stage, this.#level, inner, level);
     const size = this.#members.length;

@@ -34,6 +34,7 @@ import { AUTO, criterionOf } from '../ranking.ts';
 import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';
 import { type DrawOptions, type LocalDraws, localDraws } from '../samples/local-draws.ts';
 import { lowRankThreshold } from './certify.ts';
+import { integersOf } from './input-integers.ts';
 
 /** Options of `pack`: samples, levels, and the folder to write. */
 export interface PackOptions extends DrawOptions, EngineOptions {
@@ -164,6 +165,7 @@ export async function packDrawn(
     source: { file: basename(loaded.name), sha256: await hashNetwork(loaded) },
     preprocessing: preprocessingOf(draws.calibration, loaded.classifier),
     contract: loaded.classifier.contract as Record<string, unknown> | undefined,
+    integers: integersOf(draws.calibration),
     dataset: draws.calibration.name,
     versions: { bedside: VERSION, [ENGINE.name]: ENGINE.version },
     created: new Date().toISOString(),

@@ -103,6 +103,8 @@ export function figuresOf(
   );
   if (sets.flat().includes(-1)) return { ...totalsOf(undefined), breaks: ['device'] };
   let { instance } = problem;
+  const { ahead } = problem;
+  const placed = ahead === 1 ? [[fleet.source], ...sets] : sets;
   let choices = choicesAt(problem, plan);
   if (!choices) {
     const any = { ...request, accuracyFloor: 0, levels: 'certified' as const };
@@ -110,7 +112,7 @@ export function figuresOf(
     instance = { ...only.instance, weights: instance.weights };
     choices = must(choicesAt(only, plan) ?? choicesAt(only, { ...plan, stages: [] }), 'the only levels');
   }
-  const stages = instance.stages.map((stage, l) => ({ ...stage, sets: [sets[l] ?? []] }));
+  const stages = instance.stages.map((stage, l) => ({ ...stage, sets: [placed[l] ?? []] }));
   const decisions = choices.map((choice) => ({ ...choice, set: 0 }));
   const { violations, ...costs } = checkPlan({ ...instance, stages }, decisions);
   const { objective, latency, energy, accuracy } = costs;
@@ -120,12 +122,13 @@ export function figuresOf(
 
 /** The choice of each stage that gives a plan's levels and precisions; undefined where there is none. */
 function choicesAt(
-  { space, instance }: PlanningProblem,
+  { space, instance, ahead }: PlanningProblem,
   { levels, stages: planned }: Pick<RunPlan, 'levels' | 'stages'>,
 ): Omit<StageDecision, 'set'>[] | undefined {
-  const choices: Omit<StageDecision, 'set'>[] = [];
+  const input = { inner: 0, level: 0 };
+  const choices: Omit<StageDecision, 'set'>[] = ahead === 1 ? [input] : [];
   let before = 0;
-  for (const [l, stage] of instance.stages.entries()) {
+  for (const [l, stage] of instance.stages.slice(ahead).entries()) {
     const fits = (inner: number, out: number): boolean => {
       if (!stage.allowed[choiceIndex(stage, before, inner, out)]) return false;
       const { precision = 'float32' } = planned[l] ?? {};

@@ -32,7 +32,7 @@ export const DEFAULT_TIME_LIMIT = 10;
 
 /** The devices, the request and the planner. Fields of `RequestInput` go before the request, which goes before the fleet's. */
 export interface PlanOptions
-  extends Pick<RequestInput, 'deadline' | 'accuracyFloor' | 'levels' | 'privacy'>,
+  extends Pick<RequestInput, 'deadline' | 'accuracyFloor' | 'levels' | 'privacy' | 'rawInput'>,
     Omit<DataOptions, 'data'> {
   /** A file, or a fleet of `parseFleet` or `fleetOf`. */
   readonly fleet: Fleet | string;
@@ -138,12 +138,12 @@ export async function plan(
 
 /** The options first, then the request, then the fleet. */
 async function requestOf(options: PlanOptions, fleet: Fleet): Promise<PlanRequest> {
-  const { deadline, accuracyFloor, levels, privacy, request: source = {} } = options;
+  const { deadline, accuracyFloor, levels, privacy, rawInput, request: source = {} } = options;
   const request =
     typeof source === 'string'
       ? parseRequest(await readTextChecked(source, 'request'), `request ${source}`)
       : source;
-  return completeRequest({ deadline, accuracyFloor, levels, privacy }, request, fleet.request);
+  return completeRequest({ deadline, accuracyFloor, levels, privacy, rawInput }, request, fleet.request);
 }
 
 interface Question {

@@ -1,6 +1,6 @@
 // Strategies for a sooner answer, compared at equal accuracy: distribution alone, pruning alone, and both.
 import type { Bundle, BundleManifest } from '../../bundle/index.ts';
-import type { Fleet, PlanView } from '../../plan/index.ts';
+import type { Fleet, PlanRequest, PlanView } from '../../plan/index.ts';
 import { completeRequest, type PrivacyPreset } from '../../plan/internal.ts';
 import type { Coordinator, FloatTensor } from '../../run/index.ts';
 import { median, must } from '../../util/index.ts';
@@ -13,6 +13,8 @@ export interface Strategy {
   readonly solver: SolverName;
   /** What of a bundle may be planned; default all of it. */
   readonly within?: ((manifest: BundleManifest) => BundleManifest) | undefined;
+  /** Whether the raw input may go to trusted devices; default: it stays on the source. */
+  readonly rawInput?: PlanRequest['rawInput'] | undefined;
 }
 
 /** The strategies for channels and devices. Where a bundle has eight-bit forms, pruning may use them. */
@@ -88,7 +90,7 @@ function keyOf({ levels, stages }: PlanView): string {
 
 function planFor(
   { bundle, fleet, privacy }: StrategyComparisonOptions,
-  { solver, within = (manifest) => manifest }: Strategy,
+  { solver, within = (manifest) => manifest, rawInput }: Strategy,
   floor: number,
 ): Promise<PlanView | undefined> {
   const { unpruned } = bundle.manifest.accuracy;
@@ -97,6 +99,7 @@ function planFor(
     accuracyFloor: Math.max(0, unpruned - floor),
     levels: 'certified',
     privacy,
+    rawInput,
     weights: { time: 1, energy: 0, accuracy: 0, per: 'local' },
   });
   return new Replanner(within(bundle.manifest), fleet, { request, solver }).plan();

@@ -1,7 +1,7 @@
 // How a deployment plans and runs, and what cannot be deployed.
 import type { Bundle } from '../../bundle/index.ts';
 import { fixedBatchOf } from '../../onnx/internal.ts';
-import type { Fleet } from '../../plan/index.ts';
+import type { Fleet, PlanRequest } from '../../plan/index.ts';
 import { completeRequest, type PinScope, type PrivacyPreset } from '../../plan/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { SolverName } from '../planners.ts';
@@ -31,6 +31,8 @@ export interface DeploymentOptions {
   readonly accuracyFloor?: number | undefined;
   /** The share of data that untrusted devices may see. */
   readonly privacy?: PrivacyPreset | undefined;
+  /** Whether the raw input stays on the source, or may go to any trusted device. */
+  readonly rawInput?: PlanRequest['rawInput'] | undefined;
   /** Whether workers time every stage first; default: those whose times are not known. */
   readonly measure?: boolean | undefined;
   /** Plan again when requests take much longer or shorter than the first ones did. */
@@ -75,10 +77,12 @@ export function assertRunnable({ model, dir }: Bundle, { batch }: Pick<Deploymen
 /** The request of these options: figures that are absent are the fleet's, then the defaults. */
 export function replannerOptions(
   fleet: Fleet,
-  { solver = 'policy', levels = 'certified', freeze, deadline, accuracyFloor, privacy }: DeploymentOptions,
+  { solver = 'policy', levels = 'certified', freeze, ...asked }: DeploymentOptions,
 ): ReplannerOptions {
+  const { deadline, accuracyFloor, privacy, rawInput } = asked;
   const fixed = levels === 'certified' ? undefined : levels;
-  const own = { deadline, accuracyFloor: fixed ? 0 : accuracyFloor, privacy, levels: 'certified' as const };
+  const floor = fixed ? 0 : accuracyFloor;
+  const own = { deadline, accuracyFloor: floor, privacy, rawInput, levels: 'certified' as const };
   return { request: completeRequest(own, fleet.request), solver, levels: fixed, freeze };
 }
 

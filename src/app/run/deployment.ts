@@ -306,6 +306,11 @@ export class Deployment implements AsyncDisposable {
     return readReports(this.#coordinator, this.#planner.fleet);
   }
 
+  /** Bytes of inputs that left their source, and that no device reports. */
+  get inputBytes(): number {
+    return this.#coordinator.inputBytes;
+  }
+
   close = (): Promise<void> => this.#coordinator.close();
 
   [Symbol.asyncDispose] = this.close;

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
+import { fleetOf } from '../../plan/index.ts';
 import { writtenBundle } from '../../run/test-support/bundles.ts';
 import { mixedNet } from '../../run/test-support/mixed-net.ts';
 import { Random } from '../../util/internal.ts';
@@ -94,6 +95,28 @@ describe('infer', () => {
   ])('refuses options that it would ignore: %s', async (_, options, says) => {
     const refused = infer(bundle, { data, ...options() });
     await expect(refused).rejects.toMatchObject({ code: 'E_USAGE', message: expect.stringMatching(says) });
+  });
+
+  it('sends the input to a stronger device that may have it, and counts its bytes', async () => {
+    const device = (name: string, macsPerSecond: number) => ({
+      ...{ name, macsPerSecond, memory: 1e9, joulesPerMac: 1e-10, trusted: true },
+    });
+    const fleet = fleetOf({
+      ...{ format: 'bedside-fleet', version: 1, name: 'room', source: 'monitor' },
+      devices: [device('monitor', 1e6), device('station', 1e9)],
+      network: { channel: 'independent', bytesPerSecond: 1e7, latency: 0.001 },
+    });
+    const options = { data, fleet, measure: false, levels: unpruned(), solver: 'exact' } as const;
+    const kept = await infer(bundle, options);
+    const sent = await infer(bundle, { ...options, rawInput: 'trusted' });
+    const first = ({ plan }: typeof kept) => plan.stages[0]?.segments.map((segment) => segment.device);
+    expect([first(kept), first(sent)]).toEqual([['monitor'], ['station']]);
+    expect(sent).toMatchObject({ matchesSingleMachine: true, missed: 0, predictions: kept.predictions });
+    const input = (4 * data.samples.length) / SAMPLES;
+    expect(sent.plan.stages[0]).toMatchObject({ wire: 'float32', bytes: input });
+    const monitor = sent.devices.find(({ name }) => name === 'monitor');
+    expect(monitor?.bytesSent).toBeGreaterThanOrEqual(SAMPLES * input);
+    expect(sent.bytesMoved).toBeGreaterThan(monitor?.bytesSent ?? 0);
   });
 
   it('refuses a pool with another bundle', async () => {

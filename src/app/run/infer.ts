@@ -147,10 +147,10 @@ async function certifyFirst(bundle: Bundle, options: ReadyOptions, journal: Jour
     );
   }
   const { fleet } = LocalPool.of(bundle, options);
-  const { seed = 1, solver = 'policy', deadline, accuracyFloor, privacy } = options;
+  const { seed = 1, solver = 'policy', deadline, accuracyFloor, privacy, rawInput } = options;
   const proposals: ProposalOptions = {
     fleet,
-    request: completeRequest({ deadline, accuracyFloor, privacy, levels: 'free' }, fleet.request),
+    request: completeRequest({ deadline, accuracyFloor, privacy, rawInput, levels: 'free' }, fleet.request),
     solve: ({ instance }) => plannerOf(solver).plan(instance),
     // Read as the samples that run are; which of them those are, and how many, says nothing of the local ones.
     data: { ...options, split: undefined, perClass: undefined, limit: undefined },
@@ -226,7 +226,7 @@ async function resultOf(
     matchesSingleMachine: maxDifference <= TOLERANCE,
     msPerRequest: 1000 * median(seconds),
     p95: 1000 * percentile(seconds, 0.95),
-    bytesMoved: devices.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
+    bytesMoved: devices.reduce((sum, { bytesSent }) => sum + bytesSent, deployment.inputBytes),
     ...{ batches, lost, leftOut, plan, devices },
     variant: findVariant(manifest, plan.levels) ?? null,
   };

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { isAnchorAddress } from '../../app/cluster/anchors.ts';
 import { SOLVERS, type SolverName } from '../../app/planners.ts';
-import { type PlanRequest, PRIVACY_PRESETS } from '../../plan/index.ts';
+import { type PlanRequest, PRIVACY_PRESETS, RAW_INPUT_CHOICES } from '../../plan/index.ts';
 import type { Conflict } from './conflicts.ts';
 import { addCredentials } from './nats.ts';
 import { count, numberIn } from './numbers.ts';
@@ -17,6 +17,7 @@ export interface DeploymentCommandOptions {
   readonly deadline?: number;
   readonly accuracyFloor?: number;
   readonly privacy?: PlanRequest['privacy'];
+  readonly rawInput?: PlanRequest['rawInput'];
   readonly adapt?: boolean;
   readonly fallbackMargin?: number;
 }
@@ -47,6 +48,12 @@ export function addDeployment(command: Command): Command {
       new Option('--privacy <preset>', 'what untrusted devices of the fleet may see').choices(
         PRIVACY_PRESETS,
       ),
+    )
+    .addOption(
+      new Option(
+        '--raw-input <where>',
+        'source (default): the first stage runs where the input is; trusted: on any trusted device, to which the input then travels',
+      ).choices(RAW_INPUT_CHOICES),
     )
     .option(
       '--adapt',

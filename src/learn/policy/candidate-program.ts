@@ -107,6 +107,7 @@ export class CandidateProgram {
 
   /** Seconds that a device waits and works at a choice, as one of `size`. */
   secondsOf(l: number, device: DeviceInstance, position: number, size: number): number {
+    if (this.instance?.stages[l]?.isInput) return 0;
     const choice = this.choice[position] as number;
     if (size > 1 && this.#alone(l, choice)) return Number.POSITIVE_INFINITY;
     const measured = device.seconds?.[l]?.[choice];

@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { beamPlanner, checkPlan, exactPlanner } from '../../plan/index.ts';
+import { beamPlanner, buildProblem, checkPlan, exactPlanner } from '../../plan/index.ts';
 import {
   bindingConstraint,
   PinnedPlanner,
   type PlanningInstance,
   planCosts,
+  randomFleet,
   randomInstance,
   randomPrecisions,
   refusal,
 } from '../../plan/internal.ts';
+import { chainManifest, residualManifest } from '../../plan/test-support/manifests.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import { smallMixture } from '../test-support/plans.ts';
@@ -104,6 +106,28 @@ describe('the learned planner', () => {
       found++;
     }
     expect(found).toBeGreaterThan(15);
+  });
+
+  it('places the first stage too, where the input may travel', async () => {
+    const shipped = await PolicyPlanner.open(await readFile(SHIPPED), 'the shipped policy');
+    let [sum, planned, away] = [0, 0, 0];
+    for (let seed = 1; seed <= 16; seed++) {
+      const manifest = seed % 2 === 0 ? chainManifest(6) : residualManifest();
+      const { fleet, request } = randomFleet(manifest, { devices: 2 + (seed % 4), seed });
+      const { instance } = buildProblem(manifest, fleet, { ...request, rawInput: 'trusted' });
+      const exact = await exactPlanner.plan(instance);
+      if (!exact.decisions) continue;
+      const { decisions, objective } = await shipped.plan(instance);
+      const found = must(decisions, 'a plan');
+      expect(checkPlan(instance, found).violations).toEqual([]);
+      if (instance.stages[1]?.sets[found[1]?.set ?? -1]?.[0] !== fleet.source) away++;
+      sum += objective / exact.objective - 1;
+      planned++;
+    }
+    await shipped.close();
+    expect(planned).toBeGreaterThan(10);
+    expect(away).toBeGreaterThan(5);
+    expect(sum / planned).toBeLessThan(0.03);
   });
 
   it('says the same of the same request, whatever it planned before', async () => {

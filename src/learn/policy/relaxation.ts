@@ -72,7 +72,8 @@ export class ChainRelaxation {
       for (let d = 0; d < D; d++) {
         const device = devices[d] as DeviceInstance;
         const at = l * D + d;
-        const seconds = device.wait + (device.seconds?.[l]?.[choice] ?? macs / device.speed);
+        const work = device.seconds?.[l]?.[choice] ?? macs / device.speed;
+        const seconds = stage.isInput ? 0 : device.wait + work;
         this.seconds[at] = seconds;
         this.cost[at] = weights.time * seconds + weights.energy * macs * device.joulesPerMac;
         this.legal[at] = mayRun(instance, l, [d]) ? 1 : 0;

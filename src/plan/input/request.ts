@@ -11,6 +11,9 @@ export type PrivacyPreset = (typeof PRIVACY_PRESETS)[number];
 /** Whether eight-bit forms may be chosen. */
 export const PRECISION_CHOICES = ['any', 'float32'] as const;
 
+/** Where the raw input may go. */
+export const RAW_INPUT_CHOICES = ['source', 'trusted'] as const;
+
 const weight = () => bounded(0, 1e9, '');
 
 /** The fields, each optional in a fleet's own `request`. */
@@ -51,6 +54,11 @@ export const REQUEST_FIELDS = {
     .describe(
       '`any`: stages, and tensors between devices, may be eight-bit where the bundle has such forms; `float32`: none.',
     ),
+  rawInput: z
+    .enum(RAW_INPUT_CHOICES, { error: `expected ${RAW_INPUT_CHOICES.map((name) => `'${name}'`).join(', ')}` })
+    .describe(
+      '`source`: the first stage runs on the source, which keeps the raw input. `trusted`: it may run on any trusted device, and the input then travels there.',
+    ),
 };
 
 /** The format of a request file. */
@@ -72,6 +80,7 @@ export interface PlanRequest {
   readonly maxSeen?: readonly number[] | undefined;
   readonly levels: 'free' | 'certified';
   readonly precision: (typeof PRECISION_CHOICES)[number];
+  readonly rawInput: (typeof RAW_INPUT_CHOICES)[number];
 }
 
 /** Defaults where neither a request nor the fleet gives a value. */
@@ -82,6 +91,7 @@ export const REQUEST_DEFAULTS: PlanRequest = {
   privacy: 'strict',
   levels: 'free',
   precision: 'any',
+  rawInput: 'source',
 };
 
 /**

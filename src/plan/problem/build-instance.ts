@@ -7,6 +7,7 @@ import { maxSeenOf, type PlanRequest } from '../input/request.ts';
 import { type ChoiceSizes, innerOf, levelInOf, levelOutOf } from './choice.ts';
 import { candidateSets } from './device-sets.ts';
 import { eightBitTables } from './eight-bit.ts';
+import { inputStage, type StagesAhead, stagesAhead, withInputStage } from './input-stage.ts';
 import type { DeviceInstance, PlanningInstance, StageInstance } from './instance.ts';
 import { certifiedLevels, freeLevels, type LevelChoice, type LevelSpace } from './level-space.ts';
 import type { PlannedBundle } from './planned-bundle.ts';
@@ -21,6 +22,8 @@ export interface PlanningProblem {
   readonly request: PlanRequest;
   readonly space: LevelSpace;
   readonly instance: PlanningInstance;
+  /** Stages of the instance before the bundle's first. */
+  readonly ahead: StagesAhead;
   /** Least accuracy of a plan. The instance's own floor can differ, because it is on the accuracy grid. */
   readonly accuracyFloor: number;
 }
@@ -78,15 +81,17 @@ export function problemsOf(
     0,
     manifest.groups.map(() => 0),
   );
+  const ahead = stagesAhead(request);
   return (fleet, deadline = request.deadline) => {
     const devices = fleet.devices.map((device) => deviceInstance(manifest, device, tables));
+    const stages = tables.map((table, l) => ({
+      ...table.stage,
+      maxSeen: must(maxSeen[l], 'maxSeen'),
+      sets: stageSets({ manifest, tables, maxSeen, options, ahead }, fleet, devices, l),
+    }));
     const instance: PlanningInstance = {
-      stages: tables.map((table, l) => ({
-        ...table.stage,
-        maxSeen: must(maxSeen[l], 'maxSeen'),
-        sets: stageSets({ manifest, tables, maxSeen, options }, fleet, devices, l),
-      })),
-      devices,
+      stages: ahead === 1 ? [inputStage(manifest, fleet.source), ...stages] : stages,
+      devices: ahead === 1 ? devices.map(withInputStage) : devices,
       bandwidth: fleet.bandwidth.map((row) => Float64Array.from(row)),
       latency: fleet.latency.map((row) => Float64Array.from(row)),
       sharedChannel: fleet.sharedChannel,
@@ -97,7 +102,7 @@ export function problemsOf(
       ...grid,
       weights: objectiveWeights(fleet, devices, tables, request),
     };
-    return { manifest, fleet, request: { ...request, deadline }, space, instance, accuracyFloor };
+    return { manifest, fleet, request: { ...request, deadline }, space, instance, ahead, accuracyFloor };
   };
 }
 
@@ -285,15 +290,16 @@ interface SetInputs {
   readonly tables: readonly StageTable[];
   readonly maxSeen: readonly number[];
   readonly options: BuildOptions;
+  readonly ahead: StagesAhead;
 }
 
 function stageSets(
-  { manifest, tables, maxSeen, options }: SetInputs,
+  { manifest, tables, maxSeen, options, ahead }: SetInputs,
   fleet: Fleet,
   devices: readonly DeviceInstance[],
   l: number,
 ): readonly (readonly number[])[] {
-  if (l === 0) return [[fleet.source]];
+  if (l === 0 && ahead === 0) return [[fleet.source]];
   const { stage, uniform } = must(tables[l], `stage ${l}`);
   // A device sees the whole input of its stage, and of the output what it makes; a partial sum counts as the whole.
   const inputSeen = maxSeen[l - 1] ?? 0;
@@ -320,7 +326,8 @@ function stageSets(
     source: fleet.source,
     inputBytes: uniform[0]?.inputBytes ?? 0,
     legal,
-    most: stage.split === 'none' ? 1 : fewest,
+    // An input is sent to one device.
+    most: l === 0 || stage.split === 'none' ? 1 : fewest,
     pairs: options.pairs ?? DEFAULT_SETS.pairs,
     quads: options.quads ?? DEFAULT_SETS.quads,
   });

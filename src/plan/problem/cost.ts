@@ -17,7 +17,8 @@
 // received. Losses are rounded up to steps of `lossUnit`, so rounding never breaks the floor.
 // Privacy: an untrusted device sees the whole output of stage l when it runs stage l+1 or gets the result. As one of k
 // that run stage l it sees 1/k of it, or all of it for partial sums, which tell about every channel. The raw input stays
-// on the source: stage 0 runs there alone.
+// on the source: stage 0 runs there alone. Where the input may travel, it is a stage before the network's first
+// (input-stage.ts), which takes no time.
 import { must } from '../../util/index.ts';
 import { choiceIndex } from './choice.ts';
 import {
@@ -135,6 +136,7 @@ export function computeSeconds(
   choice: number,
   size: number,
 ): number {
+  if (stage.isInput) return 0;
   if (size > 1 && stage.alone?.[choice] === 1) return Number.POSITIVE_INFINITY;
   const measured = device.seconds?.[l]?.[choice];
   const whole = measured ?? must(stage.macs[choice], `choice ${choice} of ${stage.name}`) / device.speed;

@@ -14,6 +14,8 @@ export const MAX_SET_SIZE = 4;
  */
 export interface StageInstance {
   readonly name: string;
+  /** True for the input as a stage of its own (`input-stage.ts`), which computes nothing and waits for nothing. */
+  readonly isInput?: boolean | undefined;
   /** Number of levels of the tensor that comes in, of choices of levels for groups inside, and of the one going out. */
   readonly levelsIn: number;
   readonly inner: number;

@@ -39,7 +39,7 @@ export interface StagePrecisions {
 
 /** Whether any of these stages computes in eight bits, or receives its input so. */
 export function roundsAnything(
-  stages: readonly { readonly precision?: Precision | undefined; readonly wire?: Wire | undefined }[],
+  stages: readonly { readonly precision?: Precision | undefined; readonly wire?: string | undefined }[],
 ): boolean {
   return stages.some(({ precision, wire }) => precision === 'int8' || wire === 'uint8');
 }

@@ -87,6 +87,7 @@ export function checkPlan(instance: PlanningInstance, decisions: readonly StageD
     const members = p.devices.map((e) => {
       const device = must(instance.devices[e], `device ${e}`);
       const transfer = before ? arrival(instance, before, p.devices, e) : 0;
+      if (p.stage.isInput) return { device: e, wait: 0, transfer, compute: 0 };
       const whole = device.seconds?.[l]?.[p.choice] ?? p.macs / device.speed;
       return { device: e, wait: device.wait, transfer, compute: whole / p.devices.length };
     });

@@ -24,8 +24,11 @@ export interface StageView {
   readonly level: number;
   /** What it computes in. */
   readonly precision: Precision;
-  /** What its input travels as where it comes from another device, and the bytes that cross links for it. */
-  readonly wire: Wire;
+  /**
+   * What its input travels as where it comes from another device, and the bytes that cross links for it. `integers`: the
+   * network's input, as the integers that it is made of exactly.
+   */
+  readonly wire: Wire | 'integers';
   readonly bytes: number;
   /** Channels that each device computes: of the output, or for partial sums of those inside the stage. */
   readonly segments: readonly Segment[];
@@ -60,6 +63,8 @@ export interface DeviceView {
 
 /** A plan. Seconds, joules. */
 export interface PlanView {
+  /** The device that has the input and wants the result. */
+  readonly source: string;
   readonly latency: number;
   readonly energy: number;
   readonly accuracy: number;
@@ -77,11 +82,12 @@ export interface PlanView {
 
 /** Describes decisions by names, levels and channels. */
 export function viewPlan(problem: PlanningProblem, decisions: readonly StageDecision[]): PlanView {
-  const { manifest, fleet, instance, space } = problem;
+  const { manifest, fleet, instance, space, ahead } = problem;
   const check = checkPlan(instance, decisions);
-  const choices = decisions.map(
+  const own = decisions.slice(ahead);
+  const choices = own.map(
     (decision, l): LevelChoice => ({
-      in: l === 0 ? 0 : must(decisions[l - 1], 'a decision').level,
+      in: l === 0 ? 0 : must(own[l - 1], 'a decision').level,
       inner: decision.inner,
       out: decision.level,
     }),
@@ -89,10 +95,10 @@ export function viewPlan(problem: PlanningProblem, decisions: readonly StageDeci
   const levels = levelVector(
     manifest,
     space,
-    choices.map((choice, l) => withoutPrecision(must(instance.stages[l], 'a stage'), choice)),
+    choices.map((choice, l) => withoutPrecision(must(instance.stages[l + ahead], 'a stage'), choice)),
   );
   const variant = findVariant(manifest, levels);
-  const stages = decisions.map((_, l) =>
+  const stages = own.map((_, l) =>
     viewStage(problem, check, levels, must(choices[l], 'a choice'), decisions, l),
   );
   const certified = problem.request.levels === 'certified' && variant !== undefined;
@@ -102,6 +108,7 @@ export function viewPlan(problem: PlanningProblem, decisions: readonly StageDeci
       ? must(manifest.variants[variant], 'a variant').accuracy
       : check.accuracy;
   return {
+    source: must(fleet.devices[fleet.source], 'the source').name,
     latency: check.latency,
     energy: check.energy,
     accuracy,
@@ -116,21 +123,24 @@ export function viewPlan(problem: PlanningProblem, decisions: readonly StageDeci
       const { name, memory } = device;
       return { name, weightBytes, activationBytes, memory, energy, toLoad: resident ? 0 : weightBytes };
     }),
-    violations: check.violations,
+    violations: check.violations.map((violation) =>
+      violation.stage === undefined ? violation : { ...violation, stage: violation.stage - ahead },
+    ),
   };
 }
 
 function viewStage(
-  { manifest, fleet, instance }: PlanningProblem,
+  { manifest, fleet, instance, ahead }: PlanningProblem,
   check: PlanCheck,
   levels: readonly number[],
   choice: LevelChoice,
   decisions: readonly StageDecision[],
   l: number,
 ): StageView {
-  const stage = must(instance.stages[l], `stage ${l}`);
-  const devices = setAt(instance, decisions, l);
-  const { start, end, members } = must(check.stages[l], `stage ${l}`);
+  const place = l + ahead;
+  const stage = must(instance.stages[place], `stage ${l}`);
+  const devices = setAt(instance, decisions, place);
+  const { start, end, members } = must(check.stages[place], `stage ${l}`);
   const slowest = members.reduce((worst, member) => (total(member) > total(worst) ? member : worst));
   const at = choiceIndex(stage, choice.in, choice.inner, choice.out);
   const name = (device: number): string => must(fleet.devices[device], `device ${device}`).name;
@@ -141,7 +151,7 @@ function viewStage(
     index: l,
     level: carried ? must(levels[carried.group], 'a level') : 0,
     precision: precisionOf(stage, choice.inner),
-    ...arrived(instance, decisions, l),
+    ...arrived(instance, decisions, place, manifest.model.input.integers !== undefined),
     segments: segmentsOf(devices.map(name), outputChannels(manifest, l, levels)),
     start,
     end,
@@ -159,13 +169,18 @@ function arrived(
   instance: PlanningInstance,
   decisions: readonly StageDecision[],
   l: number,
+  madeOfIntegers: boolean,
 ): Pick<StageView, 'wire' | 'bytes'> {
   const before = instance.stages[l - 1];
   if (!before) return { wire: 'float32', bytes: 0 };
   const { level } = must(decisions[l - 1], 'a decision');
   const [from, to] = [setAt(instance, decisions, l - 1), setAt(instance, decisions, l)];
   const hops = from.reduce((sum, d) => sum + to.filter((e) => e !== d).length, 0);
-  return { wire: wireOf(before, level), bytes: hops * sentBytes(before, level, from.length) };
+  const asIntegers = before.isInput === true && madeOfIntegers && hops > 0;
+  return {
+    wire: asIntegers ? 'integers' : wireOf(before, level),
+    bytes: hops * sentBytes(before, level, from.length),
+  };
 }
 
 function setAt(

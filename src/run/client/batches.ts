@@ -5,12 +5,12 @@ import { BedsideError, type ErrorCode, must } from '../../util/index.ts';
 import { mergeSegments } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { shifted } from '../protocol/spans.ts';
-import { timeoutOf } from './coordinator.ts';
 import {
   DEFAULT_DEADLINE,
   type InferenceClient,
   type InferenceOptions,
   type InferenceResult,
+  timeoutOf,
 } from './inference.ts';
 import { deadlineError } from './request-errors.ts';
 

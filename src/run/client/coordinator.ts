@@ -9,7 +9,7 @@ import { mergeSegments } from '../device/merge-segments.ts';
 import { deserializeError, displayText } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { NodeMessage, TensorMessage } from '../protocol/messages.ts';
-import { devicesOf, type RunPlan } from '../protocol/plan.ts';
+import { devicesOf, firstDeviceOf, type RunPlan, sourceOf } from '../protocol/plan.ts';
 import {
   newId,
   PendingQueries,
@@ -20,11 +20,13 @@ import {
 import { floatsOf } from '../protocol/rounded-tensor.ts';
 import { Spans } from '../protocol/spans.ts';
 import { beginSpan, recordTransfer, spanned, traceparentOf } from '../protocol/tracing.ts';
+import { inputBytesOnTheWire } from '../protocol/wire.ts';
 import {
   DEFAULT_DEADLINE,
   type InferenceClient,
   type InferenceOptions,
   type InferenceResult,
+  timeoutOf,
 } from './inference.ts';
 import { assignmentOf, inputMessage } from './input-message.ts';
 import { cancelledError, deadlineError, lostError } from './request-errors.ts';
@@ -65,6 +67,7 @@ export class Coordinator implements InferenceClient {
   readonly #watched = new Set<string>();
   readonly #lost = new Map<string, string>();
   #endpoint: Endpoint | undefined;
+  #inputBytes = 0;
 
   /** @param timeouts for devices that do not reply to queries */
   constructor(
@@ -90,6 +93,11 @@ export class Coordinator implements InferenceClient {
   /** Devices that are lost, and why. A device that comes back is removed, and new requests may use it. */
   get lost(): ReadonlyMap<string, string> {
     return this.#lost;
+  }
+
+  /** Bytes of inputs that left their source, and that no device counts. */
+  get inputBytes(): number {
+    return this.#inputBytes;
   }
 
   /** Requests that have not ended. */
@@ -219,8 +227,7 @@ export class Coordinator implements InferenceClient {
 
   #start(pending: PendingRequest): void {
     const { epoch, plan, options } = pending;
-    const [head] = must(plan.stages[0], 'a stage').segments;
-    const source = must(head, 'a segment').device;
+    const first = must(firstDeviceOf(plan), 'a first device');
     pending.span?.end();
     pending.span = options.traceparent
       ? beginSpan(options.traceparent, 'run', {
@@ -237,9 +244,12 @@ export class Coordinator implements InferenceClient {
       pending.informed.add(device);
       this.#watch(device);
       // The other devices accept tensors from their predecessors only for requests that they know from here.
-      if (device !== source) this.#endpoint?.send(device, { kind: 'plan', ...assignmentOf(message) });
+      if (device !== first) this.#endpoint?.send(device, { kind: 'plan', ...assignmentOf(message) });
     }
-    this.#endpoint?.send(source, message);
+    if (first !== sourceOf(plan) && !this.#endpoint?.countsInputs) {
+      this.#inputBytes += inputBytesOnTheWire(message.tensor);
+    }
+    this.#endpoint?.send(first, message);
   }
 
   #watch(device: string): void {
@@ -385,12 +395,4 @@ export class Coordinator implements InferenceClient {
     this.#endpoint?.send(to, query);
     return answer;
   }
-}
-
-/**
- * Milliseconds after which a request without a result ends: a little before its deadline, because timers may be late.
- * @param deadline seconds
- */
-export function timeoutOf(deadline: number): number {
-  return 1000 * deadline - Math.min(20, 50 * deadline);
 }

@@ -43,3 +43,11 @@ export interface InferenceClient {
 
 /** Seconds. */
 export const DEFAULT_DEADLINE = 60;
+
+/**
+ * Milliseconds after which a request without a result ends: a little before its deadline, because timers may be late.
+ * @param deadline seconds
+ */
+export function timeoutOf(deadline: number): number {
+  return 1000 * deadline - Math.min(20, 50 * deadline);
+}

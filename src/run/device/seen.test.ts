@@ -96,11 +96,13 @@ async function run(plan: PlanView, random: Random): Promise<Map<string, Map<numb
     fixture.fabric.received.flatMap(({ to, message }) =>
       to === name && message.kind === 'part' ? [message] : [],
     );
-  // The input reaches only the source, whatever the message.
+  // The input reaches only the device of the first stage, whatever the message.
+  const first = plan.stages[0]?.segments[0]?.device;
+  expect(TRUSTED).toContain(first);
   for (const { to, message } of fixture.fabric.received) {
     const holds =
       message.kind === 'part' && (message.stage < 0 || message.tensor.data.includes(input.data[0] ?? 0));
-    if (holds) expect(to).toBe('source');
+    if (holds) expect(to).toBe(first);
   }
   return new Map(GUESTS.map((name) => [name, seenBy(name, plan, partsOf(name))]));
 }
@@ -111,9 +113,14 @@ describe('what untrusted devices see', () => {
     const random = new Random(PRIVACY_PRESETS.indexOf(privacy) + 1);
     const stages = bundle.manifest.stages.length;
     let guests = 0;
-    for (let draw = 0; draw < 8; draw++) {
-      const plan = await planned({ privacy }, random);
+    const firsts = new Set<string | undefined>();
+    for (let draw = 0; draw < 12; draw++) {
+      const rawInput = draw % 3 === 0 ? 'trusted' : 'source';
+      const plan = await planned({ privacy, rawInput }, random);
       if (!plan) continue;
+      const first = plan.stages[0]?.segments[0]?.device;
+      if (rawInput === 'source') expect(first).toBe('source');
+      firsts.add(first);
       const maxSeen = maxSeenOf({ privacy }, stages);
       for (const seen of (await run(plan, random)).values()) {
         guests += seen.size;
@@ -122,6 +129,7 @@ describe('what untrusted devices see', () => {
         }
       }
     }
+    expect(firsts.size).toBe(2);
     // Guests see nothing where nothing is allowed. Elsewhere they must see something, or the test would show nothing.
     if (privacy === 'strict') expect(guests).toBe(0);
     else expect(guests).toBeGreaterThan(5);

@@ -7,7 +7,7 @@ import { waitUntil } from '../../util/internal.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
-import { isRounded, readersOf, stagesOn } from '../protocol/plan.ts';
+import { firstDeviceOf, isRounded, readersOf, sourceOf, stagesOn } from '../protocol/plan.ts';
 import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts';
 import { type Arrived, floatsOf, roundTensor } from '../protocol/rounded-tensor.ts';
 import type { Device } from './device.ts';
@@ -137,8 +137,7 @@ export class Worker {
   /** The input comes from the requester, together with the request. */
   #receiveInput(from: string, input: InputMessage): void {
     const { requester, request, epoch, tensor } = input;
-    const [source] = input.plan.stages[0]?.segments ?? [];
-    if (input.stage >= 0 || source?.device !== this.#device.name) return;
+    if (input.stage >= 0 || firstDeviceOf(input.plan) !== this.#device.name) return;
     this.#open(from, input);
     const running = this.#requests.find(requester, request, epoch);
     if (typeof running !== 'object' || from !== requester) return;
@@ -368,19 +367,21 @@ export class Worker {
       return;
     }
     // The requester sits beside the source, so a result travels over the link to the source.
-    const [source] = plan?.stages[0]?.segments ?? [];
-    const over = to === message.requester && source ? source.device : to;
-    const bytes = over === this.#device.name ? 0 : message.tensor.data.byteLength;
+    const over = to === message.requester ? ((plan && sourceOf(plan)) ?? to) : to;
+    this.carry(over, message.tensor.data.byteLength, () => endpoint.send(to, message));
+  }
+
+  /** Spends the joules of bytes that this device sends, and calls `send` when the last would arrive on its emulated link. */
+  carry(to: string, length: number, send: () => void): void {
+    const bytes = to === this.#device.name ? 0 : length;
     this.#device.sent(bytes);
-    const send = (delay: number): unknown =>
-      delay <= 0
-        ? endpoint.send(to, message)
-        : waitUntil(performance.now() + delay).then(() => endpoint.send(to, message));
+    const sendAfter = (delay: number): unknown =>
+      delay <= 0 ? send() : waitUntil(performance.now() + delay).then(send);
     const { sharedChannel } = this.#options;
     if (bytes > 0 && sharedChannel && this.#links.shared) {
-      const { sending, latency } = this.#links.times(over, bytes);
-      void Promise.resolve(sharedChannel(sending)).then((wait) => send(wait + latency));
-    } else send(bytes === 0 ? 0 : this.#links.delay(over, bytes, performance.now()));
+      const { sending, latency } = this.#links.times(to, bytes);
+      void Promise.resolve(sharedChannel(sending)).then((wait) => sendAfter(wait + latency));
+    } else sendAfter(bytes === 0 ? 0 : this.#links.delay(to, bytes, performance.now()));
   }
 
   #leave(why: string): void {

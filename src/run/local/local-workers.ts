@@ -10,6 +10,7 @@ import type { NatsAccess } from '../nats/index.ts';
 import { deserializeError } from '../protocol/error-codec.ts';
 import type { Fabric } from '../protocol/fabric.ts';
 import type { SerializedError } from '../protocol/messages.ts';
+import { besideDevice } from './beside-device.ts';
 import { makeSocketFolder, type SocketFolder } from './socket-folder.ts';
 import { openFabric, type TransportAddress } from './transport-address.ts';
 import { WORKER_PROCESS } from './worker-process.ts';
@@ -51,7 +52,12 @@ export interface InProcessNode {
 
 /** Running workers and their fabric. `await using` or `close` ends them. */
 export class LocalWorkers implements AsyncDisposable {
-  readonly fabric: Fabric;
+  /** The fabric that requesters join. They sit beside the device in this process, if there is one. */
+  get fabric(): Fabric {
+    const [beside] = this.#inProcess;
+    return beside ? besideDevice(this.#fabric, ...beside) : this.#fabric;
+  }
+  readonly #fabric: Fabric;
   readonly #address: TransportAddress;
   readonly #folder: SocketFolder;
   readonly #processes = new Map<string, ChildProcess>();
@@ -72,7 +78,7 @@ export class LocalWorkers implements AsyncDisposable {
   ) {
     this.#folder = folder;
     this.#address = address;
-    this.fabric = fabric;
+    this.#fabric = fabric;
     this.#bundles = bundles;
   }
 
@@ -129,7 +135,7 @@ export class LocalWorkers implements AsyncDisposable {
   async #join({ device, links }: LocalWorker, bundles: readonly Bundle[]): Promise<void> {
     const worker = new Worker(new Device(device, bundles), { links, sharedChannel: this.#sharedChannel });
     this.#inProcess.set(device.name, worker);
-    await worker.join(this.fabric);
+    await worker.join(this.#fabric);
   }
 
   /**

@@ -20,6 +20,8 @@ export interface NodeHandlers {
 /** A node's access to the others. */
 export interface Endpoint {
   readonly name: string;
+  /** Whether a device counts the bytes of inputs that are sent here. */
+  readonly countsInputs?: boolean | undefined;
   /**
    * Sends at most once and does not wait. A message to a node that is gone is lost. The tensor of a message belongs to
    * the fabric from then on.

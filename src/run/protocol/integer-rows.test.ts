@@ -42,6 +42,21 @@ describe('inputs that are made of integers', () => {
     }
   });
 
+  it('travel as these: signals around a zero, which they meet exactly', () => {
+    for (const gain of [200, 1000, 37.5, 2048]) {
+      const signal = Float32Array.from(integers(2000, 4096), (unit) => (unit - 2048) / gain);
+      expect(signal).toContain(0);
+      expect(back(signal, [1, 1, 2000])).toEqual({ bytes: 2, rows: 1 });
+    }
+  });
+
+  it('travel as 8 bits where these do, whatever finer line others were on before', () => {
+    for (const scale of [1 / 255, 0.01, 1, 0.5, 1 / 127.5]) {
+      const data = Float32Array.from(integers(600, 256), (pixel) => pixel * scale);
+      expect(back(data, [1, 1, 600])).toEqual({ bytes: 1, rows: 1 });
+    }
+  });
+
   it('may be the same number everywhere, or few that are far apart', () => {
     expect(back(new Float32Array(256).fill(0.3), [1, 256])).toEqual({ bytes: 1, rows: 1 });
     const two = Float32Array.from({ length: 256 }, (_, at) => (at % 2 ? -7.25 : 0.1));

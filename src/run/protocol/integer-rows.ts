@@ -81,7 +81,7 @@ const MAX_RECENT = 4;
 function fittedRow(row: Float32Array, integers: Uint16Array): Row | undefined {
   for (const line of recent) {
     const largest = largestOn(line, row, integers);
-    if (largest !== undefined) return { ...line, largest };
+    if (largest !== undefined) return coarsest({ ...line, largest }, row, integers);
   }
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let at = 0; at < row.length; at++) {
@@ -98,6 +98,24 @@ function fittedRow(row: Float32Array, integers: Uint16Array): Row | undefined {
   if (!line) return undefined;
   if (recent.unshift(line) > MAX_RECENT) recent.pop();
   return { ...line, largest: Math.round(range / guess) };
+}
+
+/** A line that others were on may be too fine: where all integers are multiples of one number, fewer bits may do. */
+function coarsest(found: Row, row: Float32Array, integers: Uint16Array): Row {
+  if (found.largest < 256) return found;
+  let common = 0;
+  for (let at = 0; at < integers.length && common !== 1; at++) {
+    let [large, small] = [common, integers[at] as number];
+    while (small > 0) [large, small] = [small, large % small];
+    common = large;
+  }
+  if (common < 2) return found;
+  for (let at = 0; at < integers.length; at++) integers[at] = (integers[at] as number) / common;
+  const line = fittedLine(row, integers, found.scale * common);
+  if (line) return { ...line, largest: found.largest / common };
+  // Where rounding is in the way, the finer line stays.
+  largestOn(found, row, integers);
+  return found;
 }
 
 /** The largest integer of a row whose numbers all lie on a line; undefined where one does not. @param integers filled */
@@ -157,8 +175,12 @@ function fittedLine(row: Float32Array, integers: Uint16Array, guess: number): Li
   const stride = Math.max(1, Math.floor(row.length / SAMPLED));
   const met: number[] = [];
   for (let at = 0; at < row.length; at += stride) met.push(at);
+  const zero = row.indexOf(0);
   for (let round = 0; round < ROUNDS; round++) {
-    const line = lineThrough(row, integers, met, guess);
+    const line =
+      zero < 0
+        ? lineThrough(row, integers, met, guess)
+        : lineFromZero(row, integers, met, integers[zero] as number);
     if (!line) return undefined;
     const missed = missedBy(line, row, integers);
     if (missed.length === 0) return line;
@@ -203,6 +225,26 @@ function lineThrough(
     else to = scale;
   }
   return undefined;
+}
+
+/** As `lineThrough`, of a row with a zero: its integer times the scale, and the offset, must be nothing together. */
+function lineFromZero(
+  row: Float32Array,
+  integers: Uint16Array,
+  places: readonly number[],
+  zero: number,
+): Line | undefined {
+  let [least, most] = [0, Number.POSITIVE_INFINITY];
+  for (const at of places) {
+    const steps = (integers[at] as number) - zero;
+    if (steps === 0) continue;
+    const ends = halfSteps(row[at] as number).map((end) => end / steps);
+    least = Math.max(least, Math.min(...ends));
+    most = Math.min(most, Math.max(...ends));
+  }
+  if (!(least < most) || most === Number.POSITIVE_INFINITY) return undefined;
+  const scale = (least + most) / 2;
+  return { scale, offset: 0 - zero * scale };
 }
 
 const FLOAT = new Float32Array(1);

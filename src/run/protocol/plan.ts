@@ -8,6 +8,8 @@ import type { StageView } from '../../plan/internal.ts';
  * travels as (float32 where nothing is said). A `PlanView` of a planner is one.
  */
 export type RunPlan = Pick<PlanView, 'levels'> & {
+  /** The device that has the input and wants the result; absent: that of the first stage. */
+  readonly source?: string | undefined;
   readonly stages: readonly (Pick<StageView, 'index' | 'segments'> & {
     readonly precision?: StageView['precision'] | undefined;
     readonly wire?: StageView['wire'] | undefined;
@@ -55,6 +57,16 @@ function factsOf(plan: RunPlan): PlanFacts {
   const facts = { devices: [...stages.keys()], stages, readers: holders.slice(1) };
   KNOWN.set(plan, facts);
   return facts;
+}
+
+/** The device that the input is sent to. */
+export function firstDeviceOf({ stages: [first] }: RunPlan): string | undefined {
+  return first?.segments[0]?.device;
+}
+
+/** The device that has the input, beside its requester. */
+export function sourceOf(plan: RunPlan): string | undefined {
+  return plan.source ?? firstDeviceOf(plan);
 }
 
 /** All devices of a plan, each once. */

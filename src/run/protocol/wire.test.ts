@@ -3,7 +3,7 @@ import { tensor } from '../../engine/index.ts';
 import { partOf } from '../test-support/fabric-suite.ts';
 import type { InputMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
-import { fromWire, toWire } from './wire.ts';
+import { bitsOnTheWire, fromWire, inputBytesOnTheWire, toWire } from './wire.ts';
 
 const planOf = (device: string): RunPlan => ({
   levels: [0, 2],
@@ -40,6 +40,12 @@ describe('messages as bytes', () => {
     expect(there(part(view)).plan).toEqual(planOf('a'));
   });
 
+  it('name the source of a plan where its first stage is elsewhere', () => {
+    const away = { ...planOf('a'), source: 'b' };
+    expect(there(part(away)).plan).toEqual(away);
+    expect(there(part({ ...planOf('a'), source: 'a' })).plan).toEqual(planOf('a'));
+  });
+
   it('share a plan that was read before, however many there were', () => {
     const first = there(part(planOf('a'))).plan;
     expect(there(part(planOf('a'))).plan).toBe(first);
@@ -56,6 +62,7 @@ describe('messages as bytes', () => {
     const message = { ...part(planOf('a')), stage: -1, tensor: tensor(pixels, [1, 3, 1000]) };
     const wire = toWire(message);
     expect(wire.body.length).toBe(3000);
+    expect([bitsOnTheWire(message.tensor), inputBytesOnTheWire(message.tensor)]).toEqual([8, 3000]);
     const back = there(message);
     expect(back.tensor).toEqual(message.tensor);
     expect(back.plan).toEqual(message.plan);

@@ -6,7 +6,7 @@ import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { floatsOfRows, type IntegerRows, integerRows } from './integer-rows.ts';
 import type { Assignment, InputMessage, NodeMessage, RequestId, TensorMessage } from './messages.ts';
-import type { RunPlan } from './plan.ts';
+import { firstDeviceOf, type RunPlan, sourceOf } from './plan.ts';
 import type { RoundedTensor } from './rounded-tensor.ts';
 
 /** Any message to a node. Only those of kind `part` carry a tensor. */
@@ -82,6 +82,17 @@ export function fromWire<T extends AnyMessage = NodeMessage>(head: Buffer, data:
     fields.travelled = said.integers === undefined ? undefined : data.byteLength;
   }
   return fields as unknown as T;
+}
+
+/** Bits of a number of an input on a link: of the integers that it is made of exactly, or of float32. */
+export function bitsOnTheWire(input: FloatTensor): 8 | 16 | 32 {
+  const rows = input.data.byteLength <= ONE_PACKET ? undefined : integerRows(input);
+  return rows ? (rows.data.BYTES_PER_ELEMENT === 1 ? 8 : 16) : 32;
+}
+
+/** Bytes of an input's numbers on a link. */
+export function inputBytesOnTheWire(input: FloatTensor | RoundedTensor): number {
+  return input.type === 'float32' ? (input.data.length * bitsOnTheWire(input)) / 8 : input.data.byteLength;
 }
 
 /** The parts of an input that travels as integers; undefined for any other message. */
@@ -204,7 +215,9 @@ function lineOf(plan: RunPlan): Buffer {
     ...(wire === 'uint8' ? { wire } : {}),
     segments: segments.map(({ device, from, to }) => ({ device, from, to })),
   }));
-  const line = Buffer.from(`\n${JSON.stringify({ levels: plan.levels, stages })}`);
+  const { levels, source } = plan;
+  const away = sourceOf(plan) === firstDeviceOf(plan) ? {} : { source };
+  const line = Buffer.from(`\n${JSON.stringify({ levels, ...away, stages })}`);
   written.set(plan, line);
   return line;
 }

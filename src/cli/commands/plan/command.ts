@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_TIME_LIMIT, type PlanOptions, plan } from '../../../app/plan/plan.ts';
 import { SOLVERS } from '../../../app/planners.ts';
-import { PRIVACY_PRESETS } from '../../../plan/index.ts';
+import { PRIVACY_PRESETS, RAW_INPUT_CHOICES } from '../../../plan/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
@@ -59,6 +59,12 @@ export function addPlan(program: Command): void {
         '--privacy <preset>',
         'what untrusted devices may see: nothing, late stages, or all but the input',
       ).choices(PRIVACY_PRESETS),
+    )
+    .addOption(
+      new Option(
+        '--raw-input <where>',
+        'source (default): the first stage runs where the input is; trusted: on any trusted device, to which the input then travels',
+      ).choices(RAW_INPUT_CHOICES),
     )
     .option(
       '--time-limit <s>',

@@ -12,8 +12,9 @@ export function describePlan(result: PlanResult): string {
   const privacy = request.maxSeen ? 'by stage' : request.privacy;
   const figure = figureOf(result);
   const limits = `within ${formatSeconds(request.deadline)}, ${figure.name} at least ${figure.format(accuracyFloor)}`;
+  const input = request.rawInput === 'trusted' ? ', raw input to trusted devices' : '';
   const title = plainLine(
-    `${bundle.manifest.name} on ${problem.fleet.name}: ${limits}, ${request.levels} levels, privacy ${privacy}`,
+    `${bundle.manifest.name} on ${problem.fleet.name}: ${limits}, ${request.levels} levels, privacy ${privacy}${input}`,
   );
   const baselines: TotalsRow[] = result.baselines.map(({ solver: name, reason, ...totals }) => ({
     ...{ name, totals, note: reason },

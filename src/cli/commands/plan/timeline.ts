@@ -38,9 +38,9 @@ function describeStages({ stages }: PlanView): string {
 }
 
 /** A row for each device, time to the right: `-` receives, `.` waits, `#` computes. */
-function describeTimeline({ stages, latency, result, devices }: PlanView): string {
+function describeTimeline({ source, stages, latency, result, devices }: PlanView): string {
   const used = devices.filter(({ name }) =>
-    stages.some(({ segments }) => segments.some(({ device }) => device === name)),
+    stages.some(({ segments }) => name === source || segments.some(({ device }) => device === name)),
   );
   const width = used.reduce((most, { name }) => Math.max(most, plainLine(name).length), 0);
   const column = (seconds: number): number =>
@@ -60,7 +60,7 @@ function describeTimeline({ stages, latency, result, devices }: PlanView): strin
         paint(start + transfer + wait, start + transfer + wait + compute, '#');
       }
     }
-    if (result > 0 && name === sourceOf(stages)) paint(latency - result, latency, '-');
+    if (result > 0 && name === source) paint(latency - result, latency, '-');
     return `${plainLine(name).padEnd(width)} |${cells.join('')}|`;
   });
   const scale = formatSeconds(latency);
@@ -69,11 +69,6 @@ function describeTimeline({ stages, latency, result, devices }: PlanView): strin
     `${' '.repeat(width)}  0${scale.padStart(WIDTH - 1)}`,
     `${' '.repeat(width)}  - receives  . waits  # computes`,
   ].join('\n');
-}
-
-/** The first stage runs on the source. */
-function sourceOf(stages: PlanView['stages']): string | undefined {
-  return stages[0]?.segments[0]?.device;
 }
 
 /** Memory and energy of the devices that the plan uses. */

@@ -11,6 +11,16 @@ describe('a message', () => {
     },
   );
 
+  it('with a plan whose source is no name is refused', () => {
+    const plan = (source: unknown) => ({
+      ...{ kind: 'warm', id: 'x', bundle: 'b' },
+      plan: { levels: [], source, stages: [{ index: 0, segments: [{ device: 'a', from: 0, to: 1 }] }] },
+    });
+    const isValid = (source: unknown) =>
+      isValidMessage('coordinator/x', plan(source) as unknown as NodeMessage);
+    expect([undefined, 'b', 7, null, {}].map(isValid)).toEqual([true, true, false, false, false]);
+  });
+
   it('of a known kind is taken from who may send it', () => {
     expect(isValidMessage('coordinator/x', { kind: 'ask', id: 'x' })).toBe(true);
     expect(isValidMessage('watch', { kind: 'ask', id: 'x' })).toBe(false);

@@ -116,8 +116,17 @@ function isKnownPlan(plan: object): boolean {
   return true;
 }
 
-function isPlan({ levels, stages }: { readonly levels?: unknown; readonly stages?: unknown }): boolean {
+function isPlan({
+  levels,
+  source,
+  stages,
+}: {
+  readonly levels?: unknown;
+  readonly source?: unknown;
+  readonly stages?: unknown;
+}): boolean {
   if (!Array.isArray(levels) || !levels.every(isCount) || !Array.isArray(stages)) return false;
+  if (source !== undefined && typeof source !== 'string') return false;
   if (stages.length === 0) return false;
   return stages.every(
     (stage: { index?: unknown; segments?: unknown; precision?: unknown; wire?: unknown } | null, at) =>
