@@ -44,8 +44,9 @@ describe('inputs that are made of integers', () => {
 
   it('travel as these: signals around a zero, which they meet exactly', () => {
     for (const gain of [200, 1000, 37.5, 2048]) {
-      const signal = Float32Array.from(integers(2000, 4096), (unit) => (unit - 2048) / gain);
-      expect(signal).toContain(0);
+      const signal = Float32Array.from(integers(2000, 4096), (unit, at) =>
+        at === 7 ? 0 : (unit - 2048) / gain,
+      );
       expect(back(signal, [1, 1, 2000])).toEqual({ bytes: 2, rows: 1 });
     }
   });

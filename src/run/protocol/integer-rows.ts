@@ -100,19 +100,23 @@ function fittedRow(row: Float32Array, integers: Uint16Array): Row | undefined {
   return { ...line, largest: Math.round(range / guess) };
 }
 
-/** A line that others were on may be too fine: where all integers are multiples of one number, fewer bits may do. */
+/** A line that other rows were on may be too fine: where fewer bits do, as integers that begin at 0, a row has its own. */
 function coarsest(found: Row, row: Float32Array, integers: Uint16Array): Row {
   if (found.largest < 256) return found;
+  let least = MAX_INTEGER;
+  for (let at = 0; at < integers.length; at++) least = Math.min(least, integers[at] as number);
   let common = 0;
   for (let at = 0; at < integers.length && common !== 1; at++) {
-    let [large, small] = [common, integers[at] as number];
+    let [large, small] = [common, (integers[at] as number) - least];
     while (small > 0) [large, small] = [small, large % small];
     common = large;
   }
-  if (common < 2) return found;
-  for (let at = 0; at < integers.length; at++) integers[at] = (integers[at] as number) / common;
-  const line = fittedLine(row, integers, found.scale * common);
-  if (line) return { ...line, largest: found.largest / common };
+  const step = Math.max(1, common);
+  const largest = (found.largest - least) / step;
+  if (largest > 255) return found;
+  for (let at = 0; at < integers.length; at++) integers[at] = ((integers[at] as number) - least) / step;
+  const line = fittedLine(row, integers, found.scale * step);
+  if (line) return { ...line, largest };
   // Where rounding is in the way, the finer line stays.
   largestOn(found, row, integers);
   return found;
