@@ -69,7 +69,8 @@ process.stdout.write(
       'speed given and 1 ms. An emulated device computes, then waits until its own measurement of the stage, divided by its ' +
       'speed, is over; links delay what is sent. Plans are made for least time, by those measurements and the links. Ways ' +
       'without int8 know of no eight-bit forms; with the int8 wire alone, stages compute in float32 and tensors between ' +
-      'devices may travel as eight bits.',
+      'devices may travel as eight bits. With the input sent, the first stage may be on any device, to which the input ' +
+      'travels as the integers that it is made of, or as float32 where it is small or made of none.',
     tables,
   }),
 );

@@ -29,11 +29,18 @@ const WITH_INT8: readonly Strategy[] = [
   { strategy: 'int8 and pruning', solver: 'prune-only' },
   { strategy: 'both, int8 wire', solver: 'exact', within: int8Wire },
   { strategy: 'both and int8', solver: 'exact' },
+  { strategy: 'both, input sent', solver: 'exact', within: float32, rawInput: 'trusted' },
+  { strategy: 'both and int8, input sent', solver: 'exact', rawInput: 'trusted' },
 ];
 
-/** Whether a way knows of no eight-bit forms. */
+/** Whether a way knows of no eight-bit forms, and keeps the input on the source. */
 export function isFloat32(way: string): boolean {
   return WITHOUT_INT8.some(({ strategy }) => strategy === way);
+}
+
+/** Whether a way lets the input leave the source. */
+export function sendsInput(way: string): boolean {
+  return WITH_INT8.some(({ strategy, rawInput }) => strategy === way && rawInput === 'trusted');
 }
 
 /** The ways that a bundle offers. */

@@ -48,7 +48,7 @@ interface PendingRequest {
   spans: Spans | undefined;
   /** The run of this epoch, of a request that is traced. */
   span: Span | undefined;
-  readonly timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout | undefined;
   readonly resolve: (answer: InferenceResult) => void;
   readonly reject: (error: Error) => void;
   readonly cancel: () => void;
@@ -167,7 +167,6 @@ export class Coordinator implements InferenceClient {
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;
     return new Promise<InferenceResult>((resolve, reject) => {
-      const timer = setTimeout(() => this.#miss(id, deadline), timeoutOf(deadline));
       const end = start + 1000 * deadline;
       const pending: PendingRequest = {
         id,
@@ -176,7 +175,7 @@ export class Coordinator implements InferenceClient {
         start,
         end,
         plan,
-        timer,
+        timer: undefined,
         resolve,
         reject,
         cancel: () => this.#fail(pending, cancelledError()),
@@ -191,6 +190,9 @@ export class Coordinator implements InferenceClient {
       const gone = devicesOf(plan).find((device) => this.#lost.has(device));
       if (gone === undefined) this.#start(pending);
       else this.#replan(pending, gone);
+      // Made while devices work: nobody waits for it then.
+      if (this.#pending.has(id))
+        pending.timer = setTimeout(() => this.#miss(id, deadline), timeoutOf(deadline));
     });
   }
 
@@ -290,12 +292,14 @@ export class Coordinator implements InferenceClient {
         split === 'partial-sums' ? { kind: 'sum' } : { kind: 'concat', axis: 1 },
       );
       const rows = logits.dims[0] ?? 1;
-      // Finite partial sums may have a sum that is not finite.
-      assertFiniteRows(logits.data, rows, logits.data.length / rows, (row) => {
-        return `the scores of sample ${row} of a request to ${devicesOf(plan).join(', ')}`;
-      });
+      // Each part is finite, but their sum may be none.
+      if (parts.length > 1) {
+        assertFiniteRows(logits.data, rows, logits.data.length / rows, (row) => {
+          return `the scores of sample ${row} of a request to ${devicesOf(plan).join(', ')}`;
+        });
+      }
       // A device that has run all its segments of a plan has already ended the request by itself.
-      this.#finish(pending, new Set(devicesOf(plan)));
+      this.#finish(pending, devicesOf(plan));
       const timeline = pending.spans?.timeline();
       const seconds = (performance.now() - start) / 1000;
       const answer = { logits, seconds, plan, replanned: epoch };
@@ -375,14 +379,14 @@ export class Coordinator implements InferenceClient {
    */
   #finish(
     { id, timer, informed, options, cancel, span }: PendingRequest,
-    ended: ReadonlySet<string> = new Set(),
+    ended: readonly string[] = [],
   ): void {
     clearTimeout(timer);
     span?.end();
     options.signal?.removeEventListener('abort', cancel);
     this.#pending.delete(id);
     for (const device of informed) {
-      if (!ended.has(device) && !this.#lost.has(device))
+      if (!ended.includes(device) && !this.#lost.has(device))
         this.#endpoint?.send(device, { kind: 'end', request: id });
     }
   }

@@ -7,7 +7,7 @@ import { BedsideError, median, must } from '../../util/index.ts';
 import { waitUntil } from '../../util/internal.ts';
 import { isEightBit, type RunPlan, takesIntegers, wholePlan } from '../protocol/plan.ts';
 import type { Arrived } from '../protocol/rounded-tensor.ts';
-import { assertFits } from './fits.ts';
+import { assertFits, needsOf, type PlanNeeds } from './fits.ts';
 import { feedOf, formOf } from './integer-input.ts';
 import { pieceCosts } from './piece-costs.ts';
 import { SessionCache } from './session-cache.ts';
@@ -86,6 +86,8 @@ export class Device {
   readonly #times = new Map<string, StageTimes>();
   /** Of the eight-bit forms of stages. */
   readonly #timesInt8 = new Map<string, StageTimes>();
+  /** By plan, which serves many requests and never changes. */
+  readonly #needs = new WeakMap<RunPlan, { readonly stages: StageModels; readonly needs: PlanNeeds }>();
   readonly #thread = new ComputeThread();
   readonly #fusion = new StageFusion();
   #joules: number;
@@ -154,11 +156,16 @@ export class Device {
    */
   check(bundle: string, plan: RunPlan, samples = 1): void {
     const stages = this.stages(bundle);
-    const left = { ...this.options, battery: this.#joules };
-    assertFits(stages.bundle.manifest, plan, left, {
-      samples,
-      costsOf: (stage) => stages.costs(stage, plan.levels, plan.stages[stage]?.precision),
-    });
+    let known = this.#needs.get(plan);
+    if (known?.stages !== stages) {
+      const needs = needsOf(stages.bundle.manifest, plan, this.options, (stage) =>
+        stages.costs(stage, plan.levels, plan.stages[stage]?.precision),
+      );
+      known = { stages, needs };
+      this.#needs.set(plan, known);
+    }
+    const { memory } = this.options;
+    assertFits(known.needs, { name: this.name, memory, battery: this.#joules }, samples);
   }
 
   /** Creates the sessions that a plan needs, without running anything. @throws BedsideError E_DEVICE, as `check` */

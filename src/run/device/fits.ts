@@ -13,41 +13,50 @@ export interface DeviceCapacity {
   readonly joulesPerByteSent?: number | undefined;
 }
 
-/** Further inputs of the check. */
-export interface FitOptions {
-  /** Samples in a batch; default 1. */
-  readonly samples?: number;
-  /** Costs of a stage at the plan's levels and precision; default: computed from the manifest. */
-  readonly costsOf?: (stage: number) => StageCosts;
+/** What a plan needs of a device: bytes of weights; bytes of activations and joules for one sample. */
+export interface PlanNeeds {
+  readonly weightBytes: number;
+  readonly activationBytes: number;
+  readonly joules: number;
 }
 
 /**
- * Refuses a plan that needs more memory or battery than a device has. Uses the same costs as planning.
- * @throws BedsideError E_DEVICE, naming the device and the resource
+ * What a plan needs of a device, by the same costs as planning.
+ * @param costsOf costs of a stage at the plan's levels and precision
  */
-export function assertFits(
+export function needsOf(
   manifest: BundleManifest,
   plan: RunPlan,
   device: DeviceCapacity,
-  { samples = 1, costsOf = (stage) => costsAt(manifest, plan, stage) }: FitOptions = {},
-): void {
-  let [weights, activations, joules] = [0, 0, 0];
+  costsOf: (stage: number) => StageCosts = (stage) => costsAt(manifest, plan, stage),
+): PlanNeeds {
+  let [weightBytes, activationBytes, joules] = [0, 0, 0];
   for (const { index, segments } of plan.stages) {
     const own = segments.filter((segment) => segment.device === device.name).length / segments.length;
     if (own === 0) continue;
     const costs = costsOf(index);
-    weights += costs.weightBytes * own;
-    activations = Math.max(activations, samples * costs.activationBytes);
-    joules += (device.joulesPerMac ?? 0) * samples * costs.macs * own;
+    weightBytes += costs.weightBytes * own;
+    activationBytes = Math.max(activationBytes, costs.activationBytes);
+    joules += (device.joulesPerMac ?? 0) * costs.macs * own;
     const { split } = must(manifest.stages[index], `stage ${index}`);
     const rounded = plan.stages[index + 1]?.wire === 'uint8';
     const outputBytes = rounded ? eightBitBytes(costs.outputBytes) : costs.outputBytes;
-    const sent = samples * outputBytes * (split === 'partial-sums' ? 1 : own);
+    const sent = outputBytes * (split === 'partial-sums' ? 1 : own);
     const next =
       plan.stages[index + 1]?.segments.filter((segment) => segment.device !== device.name).length ?? 1;
     joules += (device.joulesPerByteSent ?? 0) * sent * next;
   }
-  const needed = weights + activations;
+  return { weightBytes, activationBytes, joules };
+}
+
+/**
+ * Refuses a plan that needs more memory or battery than a device has.
+ * @param samples number of samples in the batch
+ * @throws BedsideError E_DEVICE, naming the device and the resource
+ */
+export function assertFits(needs: PlanNeeds, device: DeviceCapacity, samples = 1): void {
+  const needed = needs.weightBytes + samples * needs.activationBytes;
+  const joules = samples * needs.joules;
   if (needed > (device.memory ?? Number.POSITIVE_INFINITY)) {
     throw new BedsideError(
       'E_DEVICE',

@@ -37,6 +37,12 @@ export class EmulatedLinks {
     this.#options = options;
   }
 
+  /** Whether nothing is delayed: no link is emulated. */
+  get areNone(): boolean {
+    const { bytesPerSecond, latency, to, shared } = this.#options;
+    return bytesPerSecond === undefined && !latency && to === undefined && !shared;
+  }
+
   /** Whether the links are on a shared channel. */
   get shared(): boolean {
     return this.#options.shared ?? false;

@@ -27,6 +27,9 @@ export const MAX_REMAINING = 86_400_000;
  */
 const GRACE_MS = 1000;
 
+/** Milliseconds between two looks at what is over. */
+const WAKE_MS = 50;
+
 /** Bytes of waiting tensors that every device accepts, however little memory it has. */
 const MIN_WAITING = 16 << 20;
 
@@ -59,7 +62,8 @@ export interface ActiveRequest {
   ready: boolean;
   /** Number of segments that this device has not run so far. */
   left: number;
-  readonly expiry: NodeJS.Timeout;
+  /** When it ends here even without an `end` message; milliseconds, on the same clock. */
+  readonly expires: number;
 }
 
 /** The requests of one requester. */
@@ -83,6 +87,9 @@ export class RequestRegistry {
   readonly #onForgotten: (running: ActiveRequest) => void;
   /** The least recent first. */
   readonly #known = new Map<string, RequesterState>();
+  /** When requests are looked through for those that are over, and the timer for it. */
+  #wakes = Number.POSITIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param device name of this device in plans
@@ -139,7 +146,6 @@ export class RequestRegistry {
     // NaN counts as no time left.
     const left = remaining > 0 ? Math.min(remaining, MAX_REMAINING) : 0;
     const opened = performance.now();
-    const expiry = setTimeout(() => this.end(requester, request), Math.min(left + GRACE_MS, MAX_REMAINING));
     const running: ActiveRequest = {
       requester,
       request,
@@ -155,10 +161,10 @@ export class RequestRegistry {
       bytes: 0,
       ready: false,
       left: segmentsOn(plan, this.#device),
-      expiry,
+      expires: opened + Math.min(left + GRACE_MS, MAX_REMAINING),
     };
-    running.expiry.unref();
     known.running.set(request, running);
+    this.#wakeAt(running.expires);
     return running;
   }
 
@@ -214,9 +220,28 @@ export class RequestRegistry {
 
   /** Ends all requests. */
   clear(): void {
+    clearTimeout(this.#timer);
+    this.#wakes = Number.POSITIVE_INFINITY;
     for (const known of this.#known.values()) {
       for (const running of [...known.running.values()]) this.#forget(known, running);
     }
+  }
+
+  /** Sees to it that requests are looked through at this moment. One timer for all costs a request less than its own. */
+  #wakeAt(moment: number): void {
+    if (moment >= this.#wakes) return;
+    clearTimeout(this.#timer);
+    this.#wakes = moment;
+    const wake = (): void => {
+      this.#wakes = Number.POSITIVE_INFINITY;
+      // Timers may be early by a millisecond.
+      const now = performance.now() + 1;
+      for (const { requester, request, expires } of this.all()) {
+        if (expires <= now) this.end(requester, request);
+        else this.#wakeAt(Math.max(expires, now + WAKE_MS));
+      }
+    };
+    this.#timer = setTimeout(wake, Math.max(0, moment - performance.now())).unref();
   }
 
   #hold(running: ActiveRequest, bytes: number): void {
@@ -255,7 +280,6 @@ export class RequestRegistry {
   }
 
   #forget(known: RequesterState, running: ActiveRequest): void {
-    clearTimeout(running.expiry);
     known.running.delete(running.request);
     known.bytes -= running.bytes;
     running.bytes = 0;

@@ -375,13 +375,17 @@ export class Worker {
   carry(to: string, length: number, send: () => void): void {
     const bytes = to === this.#device.name ? 0 : length;
     this.#device.sent(bytes);
+    if (bytes === 0 || this.#links.areNone) {
+      send();
+      return;
+    }
     const sendAfter = (delay: number): unknown =>
       delay <= 0 ? send() : waitUntil(performance.now() + delay).then(send);
     const { sharedChannel } = this.#options;
-    if (bytes > 0 && sharedChannel && this.#links.shared) {
+    if (sharedChannel && this.#links.shared) {
       const { sending, latency } = this.#links.times(to, bytes);
       void Promise.resolve(sharedChannel(sending)).then((wait) => sendAfter(wait + latency));
-    } else sendAfter(bytes === 0 ? 0 : this.#links.delay(to, bytes, performance.now()));
+    } else sendAfter(this.#links.delay(to, bytes, performance.now()));
   }
 
   #leave(why: string): void {
