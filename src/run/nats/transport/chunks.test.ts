@@ -85,6 +85,24 @@ describe('messages in chunks', () => {
     }
   });
 
+  it('of one chunk are told to the owner that their head names, unless that is what has changed', () => {
+    const head = Buffer.from(`${JSON.stringify({ kind: 'part', ...OWNER, remaining: 5 })}\n{"levels":[]}`);
+    const { made, whole, givenUp } = assembler();
+    const [chunk] = [...encodeChunks(9, { ...message(60), head }, OWNER, 5000)];
+    const bytes = Buffer.from(chunk ?? []);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+    made.take('a', bytes);
+    const [broken] = [...encodeChunks(10, { ...message(60), head }, OWNER, 5000)];
+    const other = Buffer.from(broken ?? []);
+    other.writeUInt8(0, 28);
+    made.take('a', other);
+    expect(whole).toEqual([]);
+    expect(givenUp.map(([from, owner]) => [from, owner])).toEqual([
+      ['a', { ...OWNER, remaining: 5 }],
+      ['a', undefined],
+    ]);
+  });
+
   it('are given up when the rest does not come', async () => {
     const { made, whole, givenUp } = assembler({ patience: 20 });
     const [first, second] = [...encodeChunks(1, message(300), OWNER, 200)];
@@ -147,7 +165,7 @@ describe('messages in chunks', () => {
   });
 
   it('are refused where not even a head fits a payload', () => {
-    expect(() => [...encodeChunks(1, message(1), OWNER, 60)]).toThrow(/cannot be sent/);
+    expect(() => [...encodeChunks(1, message(20), OWNER, 60)]).toThrow(/cannot be sent/);
   });
 
   it('are told from bytes that are none', () => {

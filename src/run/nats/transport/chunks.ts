@@ -3,7 +3,7 @@
 //
 // A chunk (little endian): uint32 message, index, count, bytes of the head, bytes of the body, CRC-32 of head and body,
 // bytes of the owner; then the owner in JSON, then its share of head and body. The owner says which request fails when
-// the message is given up, whichever chunks are lost.
+// the message is given up, whichever chunks are lost. A message of one chunk has no owner: its head says the same.
 import { crc32 } from 'node:zlib';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 import { deleteOldest } from '../../../util/internal.ts';
@@ -25,6 +25,9 @@ export function messageOwner({ request, epoch, requester, remaining }: MessageOw
 /** Number of uint32 fields at the start of a chunk. */
 const FIELDS = 7;
 const HEADER = 4 * FIELDS;
+
+/** The owner of a message of one chunk. */
+const NOBODY = new Uint8Array(0);
 
 /** Bytes of a chunk. Larger chunks are not faster and delay other messages longer. */
 const MAX_CHUNK = 1 << 20;
@@ -50,9 +53,11 @@ export function* encodeChunks(
   owner: MessageOwner | undefined,
   most: number,
 ): Generator<Uint8Array> {
-  const ownerBytes = owner ? Buffer.from(JSON.stringify(owner)) : Buffer.alloc(0);
   const total = head.length + body.length;
-  const room = Math.min(most, MAX_CHUNK) - HEADER - ownerBytes.length;
+  const largest = Math.min(most, MAX_CHUNK) - HEADER;
+  // The head of a single chunk says it too.
+  const ownerBytes = owner && total > largest ? Buffer.from(JSON.stringify(owner)) : NOBODY;
+  const room = largest - ownerBytes.length;
   if (room < 1 || total > MAX_MESSAGE) {
     throw new BedsideError(
       'E_FABRIC',
@@ -66,9 +71,13 @@ export function* encodeChunks(
     const from = index * room;
     const size = Math.min(room, total - from);
     const chunk = Buffer.allocUnsafe(HEADER + ownerBytes.length + size);
-    [message, index, count, head.length, body.length, check, ownerBytes.length].forEach((value, at) => {
-      chunk.writeUInt32LE(value, 4 * at);
-    });
+    chunk.writeUInt32LE(message, 0);
+    chunk.writeUInt32LE(index, 4);
+    chunk.writeUInt32LE(count, 8);
+    chunk.writeUInt32LE(head.length, 12);
+    chunk.writeUInt32LE(body.length, 16);
+    chunk.writeUInt32LE(check, 20);
+    chunk.writeUInt32LE(ownerBytes.length, 24);
     chunk.set(ownerBytes, HEADER);
     const start = HEADER + ownerBytes.length;
     const ofHead = head.subarray(from, from + size);
@@ -183,7 +192,8 @@ export class Assembler {
   #takeWhole(from: string, chunk: Chunk): void {
     const { headBytes, bodyBytes, bytes } = chunk;
     if (bytes.length !== headBytes + bodyBytes || crc32(bytes) !== chunk.check) {
-      this.#refuse(from, chunk, 'its check sum is wrong');
+      const owner = chunk.owner.length > 0 ? chunk.owner : bytes.subarray(0, headBytes);
+      this.#refuse(from, { ...chunk, owner }, 'its check sum is wrong');
       return;
     }
     const data = new Float32Array(bodyBytes / 4);
@@ -338,9 +348,11 @@ function decode(payload: Uint8Array): Chunk | undefined {
   return { message, index, count, headBytes, bodyBytes, check, owner, bytes: view.subarray(start) };
 }
 
+/** @param bytes an owner, or a head: the first line of either says it */
 function ownerOf(bytes: Buffer): MessageOwner | undefined {
   try {
-    const owner = JSON.parse(bytes.toString()) as Record<string, unknown>;
+    const [line = ''] = bytes.toString().split('\n', 1);
+    const owner = JSON.parse(line) as Record<string, unknown>;
     const { request, epoch, requester, remaining } = owner;
     if (typeof request !== 'string' || typeof requester !== 'string' || typeof epoch !== 'number')
       return undefined;

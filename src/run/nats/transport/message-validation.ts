@@ -2,7 +2,7 @@
 // whether its sender may send it.
 import type { InputMessage, NodeMessage } from '../../protocol/messages.ts';
 import { isSentBy, isTraceparent } from '../../protocol/tracing.ts';
-import { addressOf } from './subjects.ts';
+import { roleOf } from './subjects.ts';
 
 type Kind = NodeMessage['kind'];
 type FieldType = 'string' | 'number' | 'object';
@@ -69,7 +69,7 @@ export function isValidMessage(from: string, message: NodeMessage): boolean {
   if (!fields) return false;
   if (!hasFields(message, fields) || !hasShortNames(message) || !hasTrace(message)) return false;
   if ('plan' in message && !isKnownPlan(message.plan)) return false;
-  const fromWorker = addressOf(from).role === 'worker';
+  const fromWorker = roleOf(from) === 'worker';
   if (fromWorker && !OF_WORKERS.has(message.kind)) return false;
   if ('epoch' in message && !isCount(message.epoch)) return false;
   if (message.kind === 'plan') return message.requester === from && isCount(message.samples);

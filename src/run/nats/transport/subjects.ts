@@ -30,12 +30,15 @@ export interface NodeAddress {
   readonly token: string;
 }
 
-/** The address of a node. Names that start with `client/` or `coordinator/` have that role; all others are workers. */
+/** The role of a node. Names that start with `client/` or `coordinator/` have that role; all others are workers. */
+export function roleOf(name: string): NodeRole {
+  return NODE_ROLES.find((one) => one !== 'worker' && name.startsWith(`${one}/`)) ?? 'worker';
+}
+
+/** The address of a node. */
 export function addressOf(name: string): NodeAddress {
-  const slash = name.indexOf('/');
-  const role = NODE_ROLES.find((one) => one === name.slice(0, slash));
-  if (slash < 0 || role === undefined || role === 'worker') return { role: 'worker', token: tokenOf(name) };
-  return { role, token: tokenOf(name.slice(slash + 1)) };
+  const role = roleOf(name);
+  return { role, token: tokenOf(role === 'worker' ? name : name.slice(role.length + 1)) };
 }
 
 /** The name of a node, as other nodes use it. */
@@ -74,10 +77,19 @@ export function tokensOf({ role, token }: NodeAddress): string {
   return `${role}.${token}`;
 }
 
+/** Senders by subject: every message asks. Bounded, because other nodes can invent any number of names. */
+const senders = new Map<string, string>();
+const MAX_SENDERS = 4096;
+
 /** The name of the node that sent a message on this subject. */
 export function senderOf(subject: string): string {
+  const known = senders.get(subject);
+  if (known !== undefined) return known;
   const [role, token] = subject.split('.').slice(-2);
-  return nameOf(must(role, 'a role'), must(token, 'a name'));
+  const name = nameOf(must(role, 'a role'), must(token, 'a name'));
+  if (senders.size >= MAX_SENDERS) senders.clear();
+  senders.set(subject, name);
+  return name;
 }
 
 /** Heartbeats of a node. */
