@@ -1,5 +1,4 @@
-// Frames on a local socket: lengths of head and tensor (uint32, little endian), the head in JSON, the bytes of the
-// tensor. Heartbeats and greetings have the same form.
+// Frames on a local socket: lengths of head and tensor (uint32, little endian), the head, the bytes of the tensor. Heartbeats and greetings have the same form.
 import type { NodeMessage } from '../protocol/messages.ts';
 import { fromWire, partsOf, unreadable } from '../protocol/wire.ts';
 
@@ -24,18 +23,15 @@ const SIZES = 8;
 
 /** The pieces of a frame, to be written in order. Data of a large tensor is not copied. */
 export function encodeFrame(frame: Frame): Uint8Array[] {
-  const { json, plan, body } = partsOf(frame);
-  const own = Buffer.byteLength(json);
-  const head = own + (plan?.length ?? 0);
+  const { mostHead, writeHead, body } = partsOf(frame);
   const isSmall = body.length <= SMALL;
-  const start = Buffer.allocUnsafe(SIZES + head + (isSmall ? body.length : 0));
-  start.writeUInt32LE(head, 0);
+  const start = Buffer.allocUnsafe(SIZES + mostHead + (isSmall ? body.length : 0));
+  const end = writeHead(start, SIZES);
+  start.writeUInt32LE(end - SIZES, 0);
   start.writeUInt32LE(body.length, 4);
-  start.write(json, SIZES);
-  if (plan) start.set(plan, SIZES + own);
-  if (!isSmall) return [start, body];
-  start.set(body, SIZES + head);
-  return [start];
+  if (!isSmall) return [start.subarray(0, end), body];
+  start.set(body, end);
+  return [start.subarray(0, end + body.length)];
 }
 
 /** Cuts a stream of bytes into frames. A frame is passed on when its last byte is there. */

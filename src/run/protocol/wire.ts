@@ -1,9 +1,15 @@
-// Messages as bytes: a head in JSON, and the numbers of a tensor as they lie in memory: float32, little endian, or integers
+// Messages as bytes: a head, in JSON or compact, and the numbers of a tensor as they lie in memory: float32, little endian, or integers
 // whose scale is in the head, with up to three zeros behind them. Integers are what a plan rounds to, or what an input is
 // made of exactly.
 // A plan has its own line in the head. Many requests share a plan, which is then serialized and parsed only once.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
+import {
+  COMPACT,
+  mostHeadBytes,
+  readHead as readCompact,
+  writeHead as writeCompact,
+} from './compact-head.ts';
 import { floatsOfRows, type IntegerRows, integerRows } from './integer-rows.ts';
 import type { Assignment, InputMessage, NodeMessage, RequestId, TensorMessage } from './messages.ts';
 import { firstDeviceOf, type RunPlan, sourceOf } from './plan.ts';
@@ -14,12 +20,13 @@ interface AnyMessage {
   readonly kind: string;
 }
 
-/** A message before it is bytes: the head's JSON, the line of its plan, and the numbers of its tensor. */
+/** A message before it is bytes. */
 export interface WireParts {
-  readonly json: string;
-  /** With the line break before it. */
-  readonly plan: Buffer | undefined;
-  /** Not copied. */
+  /** Most bytes of its head. */
+  readonly mostHead: number;
+  /** Writes the head. @returns the place behind it */
+  readonly writeHead: (to: Buffer, start: number) => number;
+  /** The numbers of its tensor, not copied. */
   readonly body: Uint8Array;
 }
 
@@ -43,14 +50,34 @@ const LINE_BREAK = 10;
 /** Head and tensor of a message, still in parts. Only the part of a plan that running needs is sent. */
 export function partsOf(message: NodeMessage | AnyMessage): WireParts {
   const plan = 'plan' in message && message.plan ? lineOf(message.plan) : undefined;
-  if ('tensor' in message && message.kind === 'part') {
-    return { json: JSON.stringify(headOfPart(message)), plan, body: bytesOf(message.tensor) };
-  }
   const tensor = 'tensor' in message ? (message.tensor as TensorMessage['tensor']) : undefined;
+  const body = tensor ? bytesOf(tensor) : NONE;
+  if (message.kind === 'part' && tensor) {
+    const part = message as TensorMessage | InputMessage;
+    const most = mostHeadBytes(part);
+    if (most === undefined) return inJson(headOfPart(part), plan, body);
+    const writeHead = (to: Buffer, start: number) => writeCompact(part, plan, to, start);
+    return { mostHead: most + (plan?.length ?? 0), writeHead, body };
+  }
   let head = message as object;
   if (tensor) head = { ...head, tensor: headOf(tensor) };
   if (plan) head = { ...head, plan: undefined };
-  return { json: JSON.stringify(head), plan, body: tensor ? bytesOf(tensor) : NONE };
+  return inJson(head, plan, body);
+}
+
+/** @param plan its line, with the line break before it */
+function inJson(head: object, plan: Buffer | undefined, body: Uint8Array): WireParts {
+  const json = JSON.stringify(head);
+  const own = Buffer.byteLength(json);
+  return {
+    mostHead: own + (plan?.length ?? 0),
+    writeHead(to, start) {
+      to.write(json, start);
+      if (plan) to.set(plan, start + own);
+      return start + own + (plan?.length ?? 0);
+    },
+    body,
+  };
 }
 
 /**
@@ -61,8 +88,9 @@ export function toWire(message: NodeMessage | AnyMessage): {
   readonly head: Buffer;
   readonly body: Uint8Array;
 } {
-  const { json, plan, body } = ofIntegers(message) ?? partsOf(message);
-  return { head: plan ? Buffer.concat([Buffer.from(json), plan]) : Buffer.from(json), body };
+  const { mostHead, writeHead, body } = ofIntegers(message) ?? partsOf(message);
+  const head = Buffer.allocUnsafe(mostHead);
+  return { head: head.subarray(0, writeHead(head, 0)), body };
 }
 
 /**
@@ -70,6 +98,7 @@ export function toWire(message: NodeMessage | AnyMessage): {
  * @throws BedsideError E_FABRIC for a malformed head, or numbers that do not fill the shape
  */
 export function fromWire<T extends AnyMessage = NodeMessage>(head: Buffer, data: Float32Array): T {
+  if (head[0] === COMPACT) return fromCompact(head, data) as AnyMessage as T;
   // `JSON.stringify` writes no line breaks.
   const line = head.indexOf(LINE_BREAK);
   const message = parsed(head.toString('utf8', 0, line < 0 ? head.length : line));
@@ -82,6 +111,15 @@ export function fromWire<T extends AnyMessage = NodeMessage>(head: Buffer, data:
     fields.travelled = said.integers === undefined ? undefined : data.byteLength;
   }
   return fields as unknown as T;
+}
+
+function fromCompact(head: Buffer, data: Float32Array): TensorMessage | InputMessage {
+  const read = readCompact(head);
+  if (!read) throw unreadable();
+  const fields = read.message as { tensor?: unknown; plan?: unknown };
+  fields.tensor = tensorOf(read.said, data);
+  if (read.plan !== undefined) fields.plan = planOf(head, read.plan);
+  return fields as TensorMessage | InputMessage;
 }
 
 /** Bits of a number of an input on a link: of the integers that it is made of exactly, or of float32. */
@@ -106,7 +144,7 @@ function ofIntegers(message: NodeMessage | AnyMessage): WireParts | undefined {
   const { scales, offsets, data } = rows;
   const bits = 8 * data.BYTES_PER_ELEMENT;
   const head = { ...headOfPart(input), tensor: { dims: tensor.dims, integers: { bits, scales, offsets } } };
-  return { json: JSON.stringify(head), plan: plan && lineOf(plan), body: paddedBytes(data) };
+  return inJson(head, plan && lineOf(plan), paddedBytes(data));
 }
 
 /** Every field by its name: nearly all messages have this head, and copying what it happens to have is slower. */

@@ -1,6 +1,7 @@
 // What arrives over a wire, as bytes that may be damaged: taken apart as by a socket or a server, checked as by a node, and
 // heard by a worker.
 import { type Bundle, openBundle } from '../../bundle/index.ts';
+import { tensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { Device } from '../device/device.ts';
 import { Worker } from '../device/worker.ts';
@@ -11,7 +12,7 @@ import { deserializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { NodeMessage } from '../protocol/messages.ts';
 import { type RunPlan, wholePlan } from '../protocol/plan.ts';
-import { fromWire } from '../protocol/wire.ts';
+import { fromWire, toWire } from '../protocol/wire.ts';
 
 /** The node that messages come from, and the one that hears them. */
 const FROM = 'coordinator/x';
@@ -49,6 +50,14 @@ export async function wireMessages(folder: string): Promise<WireParts[]> {
     { message: { kind: 'end', request: 'r1' }, numbers: none },
     { message: { kind: 'failed', ...of, error: { code: 'E_DEVICE', message: 'x' } }, numbers: none },
   ];
+}
+
+/** The head of a tensor as nodes write it; undefined for another message. */
+export function compactHead({ message, plan, numbers }: WireParts): Buffer | undefined {
+  const { kind, tensor: said } = message as { readonly kind: string; readonly tensor?: { dims: number[] } };
+  if (kind !== 'part' || !said) return undefined;
+  const whole = { ...message, ...(plan ? { plan } : {}), tensor: tensor(numbers, said.dims) };
+  return toWire(whole as unknown as NodeMessage).head;
 }
 
 /** The bytes of a message as frames of a socket, or as chunks of a server. */

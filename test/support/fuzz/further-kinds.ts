@@ -1,7 +1,7 @@
 // Further kinds of damaged inputs: networks that are compared or packed, bundles that run on workers, messages between nodes.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hear, wireBytes, wireMessages } from '../../../src/run/test-support/wire-messages.ts';
+import { compactHead, hear, wireBytes, wireMessages } from '../../../src/run/test-support/wire-messages.ts';
 import { damagedBytes, damagedJson, pick } from './damage.ts';
 import type { Act, Place } from './kinds.ts';
 import { damagedModel } from './mutate-model.ts';
@@ -53,7 +53,9 @@ export async function wire({ valid, random }: Place): Promise<Act> {
     text(message),
     ...(plan ? [random.integer(2) === 0 ? JSON.stringify(plan) : text(plan)] : []),
   ];
-  const pieces = wireBytes(how, Buffer.from(lines.join('\n')), numbers);
+  // What nodes write themselves is damaged on its way alone.
+  const compact = bySender ? undefined : compactHead({ message, plan, numbers });
+  const pieces = wireBytes(how, compact ?? Buffer.from(lines.join('\n')), numbers);
   if (!bySender) {
     const at = random.integer(pieces.length);
     pieces[at] = damagedBytes(pieces[at] ?? new Uint8Array(0), random);

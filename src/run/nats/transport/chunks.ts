@@ -7,6 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 import { deleteOldest } from '../../../util/internal.ts';
+import { COMPACT, readHead } from '../../protocol/compact-head.ts';
 
 /** The request that a message belongs to. */
 export interface MessageOwner {
@@ -348,8 +349,12 @@ function decode(payload: Uint8Array): Chunk | undefined {
   return { message, index, count, headBytes, bodyBytes, check, owner, bytes: view.subarray(start) };
 }
 
-/** @param bytes an owner, or a head: the first line of either says it */
+/** @param bytes an owner, or a head: the first line of either says it, or the head is compact */
 function ownerOf(bytes: Buffer): MessageOwner | undefined {
+  if (bytes[0] === COMPACT) {
+    const message = readHead(bytes)?.message;
+    return message && messageOwner(message);
+  }
   try {
     const [line = ''] = bytes.toString().split('\n', 1);
     const owner = JSON.parse(line) as Record<string, unknown>;
