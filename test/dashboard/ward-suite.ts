@@ -1,6 +1,6 @@
 // The page Ward: devices as they are, and a device that dies while somebody looks.
 import { expect, it } from 'vitest';
-import { accessibilityFaults, picture, type Rig } from './rig.ts';
+import { accessibilityFaults, picture, type Rig, wardFleet } from './rig.ts';
 
 /** @param rig the gateway and browser, once they run */
 export function wardSuite(rig: () => Rig): void {
@@ -19,6 +19,19 @@ export function wardSuite(rig: () => Rig): void {
     await page.getByRole('heading', { name: 'tablet' }).waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     await picture(page, 'ward');
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  it('shows the input leave the source where it may', async () => {
+    const fleet = wardFleet(rig().bundle);
+    await using gateway = await rig().serve({ fleet, workers: undefined, rawInput: 'trusted' });
+    const { page, faults } = await rig().open('/ward', { url: gateway.url });
+    await page.getByRole('button', { name: /^gateway, there, no stage/ }).waitFor();
+    const link = page.locator('line.busy > title', { hasText: /^gateway → (tablet|monitor): the input; / });
+    await link.waitFor({ state: 'attached' });
+    await page.locator('text.tag-text', { hasText: /^input$/ }).waitFor();
+    await picture(page, 'ward-input');
     expect(faults).toEqual([]);
     await page.context().close();
   });

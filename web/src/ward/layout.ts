@@ -37,10 +37,18 @@ export function layoutOf({ devices, source }: Pick<WardModel, 'devices' | 'sourc
   return { width, height, at };
 }
 
-/** Which stages' outputs a link carries under the plan, in one direction. The result goes to the source. */
+/** What a link carries instead of the output of a stage. */
+const INPUT = -1;
+
+/**
+ * Which stages' outputs a link carries under the plan, in one direction; `INPUT` where the input leaves the source. The
+ * result goes to the source.
+ */
 export function traffic({ plan, source }: Pick<WardModel, 'plan' | 'source'>): Map<string, number[]> {
   const carried = new Map<string, number[]>();
   const stages = plan?.stages ?? [];
+  const [first] = stages[0]?.segments ?? [];
+  if (first && first.device !== source) carried.set(`${source}\n${first.device}`, [INPUT]);
   for (const [i, { index, segments }] of stages.entries()) {
     const next = stages[i + 1]?.segments.map(({ device }) => device) ?? [source];
     for (const from of new Set(segments.map(({ device }) => device))) {
@@ -52,6 +60,14 @@ export function traffic({ plan, source }: Pick<WardModel, 'plan' | 'source'>): M
     }
   }
   return carried;
+}
+
+/** What a link carries, in words and as a tag. */
+export function carriedBy(indices: readonly number[]): { readonly text: string; readonly tag: string } {
+  const own = indices.filter((index) => index !== INPUT);
+  const hasInput = own.length < indices.length;
+  const text = [hasInput ? ['the input'] : [], own.length > 0 ? [`output of stage ${ranges(own)}`] : []].flat();
+  return { text: text.join(', '), tag: hasInput ? 'input' : `S${ranges(own)}` };
 }
 
 /** Stages of a device as ranges: `1–3, 5`. Numbers begin at 1, as people count. */
