@@ -61,18 +61,22 @@ export function writeHead(message: Part, plan: Uint8Array | undefined, to: Buffe
   to.writeDoubleLE(isRounded ? tensor.scale : 0, start + 32);
   let at = start + FIXED;
   for (const dim of tensor.dims) at = to.writeUInt32LE(dim, at);
-  const ofRequest = to.write(request, at);
-  const ofRequester = to.write(requester, at + ofRequest);
-  const ofBundle = to.write(bundle, at + ofRequest + ofRequester);
-  to.writeUInt16LE(ofRequest, start + 40);
-  to.writeUInt16LE(ofRequester, start + 42);
-  to.writeUInt16LE(ofBundle, start + 44);
+  const texts = request + requester + bundle;
+  const written = to.write(texts, at);
+  // One byte a character: nothing but ASCII.
+  const bytesOf = written === texts.length ? lengthOf : byteLengthOf;
+  to.writeUInt16LE(bytesOf(request), start + 40);
+  to.writeUInt16LE(bytesOf(requester), start + 42);
+  to.writeUInt16LE(bytesOf(bundle), start + 44);
   to.writeUInt16LE(0, start + 46);
-  at += ofRequest + ofRequester + ofBundle;
+  at += written;
   if (!plan) return at;
   to.set(plan, at);
   return at + plan.length;
 }
+
+const lengthOf = (text: string): number => text.length;
+const byteLengthOf = (text: string): number => Buffer.byteLength(text);
 
 /** What a compact head says. */
 export interface CompactHead {
@@ -96,15 +100,19 @@ export function readHead(head: Buffer): CompactHead | undefined {
   for (let axis = 0; axis < rank; axis++) dims.push(head.readUInt32LE(FIXED + 4 * axis));
   const isRounded = (flags & IS_ROUNDED) !== 0;
   const said = isRounded ? { dims, scale: head.readDoubleLE(32), zero: head[3] as number } : { dims };
-  const request = head.toString('utf8', texts, texts + ofRequest);
-  const requester = head.toString('utf8', texts + ofRequest, texts + ofRequest + ofRequester);
+  const text = head.toString('utf8', texts, end);
+  const isAscii = text.length === end - texts;
+  const textAt = (from: number, to: number): string =>
+    isAscii ? text.slice(from, to) : head.toString('utf8', texts + from, texts + to);
+  const request = textAt(0, ofRequest);
+  const requester = textAt(ofRequest, ofRequest + ofRequester);
   const [epoch, remaining] = [head.readDoubleLE(16), head.readDoubleLE(24)];
   const [stage, segment] = [head.readInt32LE(4), head.readUInt32LE(8)];
   if (!hasPlan) {
     const message = { kind: 'part', request, epoch, requester, stage, segment, remaining } as const;
     return { said, plan: undefined, message };
   }
-  const bundle = head.toString('utf8', texts + ofRequest + ofRequester, end);
+  const bundle = textAt(ofRequest + ofRequester, end - texts);
   const samples = head.readUInt32LE(12);
   const message = {
     ...({ kind: 'part', request, epoch, requester, bundle, samples } as const),
