@@ -307,9 +307,7 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** Bytes of inputs that left their source, and that no device reports. */
-  get inputBytes(): number {
-    return this.#coordinator.inputBytes;
-  }
+  inputBytes = (): number => this.#coordinator.inputBytes;
 
   close = (): Promise<void> => this.#coordinator.close();
 

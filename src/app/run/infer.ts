@@ -226,7 +226,7 @@ async function resultOf(
     matchesSingleMachine: maxDifference <= TOLERANCE,
     msPerRequest: 1000 * median(seconds),
     p95: 1000 * percentile(seconds, 0.95),
-    bytesMoved: devices.reduce((sum, { bytesSent }) => sum + bytesSent, deployment.inputBytes),
+    bytesMoved: devices.reduce((sum, { bytesSent }) => sum + bytesSent, deployment.inputBytes()),
     ...{ batches, lost, leftOut, plan, devices },
     variant: findVariant(manifest, plan.levels) ?? null,
   };

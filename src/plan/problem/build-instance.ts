@@ -10,6 +10,7 @@ import { eightBitTables } from './eight-bit.ts';
 import { inputStage, type StagesAhead, stagesAhead, withInputStage } from './input-stage.ts';
 import type { DeviceInstance, PlanningInstance, StageInstance } from './instance.ts';
 import { certifiedLevels, freeLevels, type LevelChoice, type LevelSpace } from './level-space.ts';
+import { measuredRows } from './measured-rows.ts';
 import type { PlannedBundle } from './planned-bundle.ts';
 import { secondsWithPrecisions, withPrecisions } from './precision.ts';
 import { outputChannels } from './segments.ts';
@@ -273,17 +274,6 @@ function secondsOf(
   return Float64Array.from(costs, (cost) => (cost?.seconds ?? 0) / speed);
 }
 
-/** What a device measured of this bundle. */
-function measuredRows(
-  manifest: BundleManifest,
-  device: FleetDevice,
-  measured: FleetDevice['seconds'],
-): readonly (readonly number[])[] | undefined {
-  const rows = measured?.[manifest.name];
-  if (rows) assertMeasured(manifest, device.name, rows);
-  return rows;
-}
-
 /** What candidate sets depend on beside the fleet. */
 interface SetInputs {
   readonly manifest: BundleManifest;
@@ -383,21 +373,4 @@ function checkedMaxSeen(request: PlanRequest, manifest: BundleManifest): number[
     );
   }
   return maxSeenOf(request, stages);
-}
-
-function assertMeasured(
-  manifest: BundleManifest,
-  device: string,
-  measured: readonly (readonly number[])[],
-): void {
-  const [stages, levels] = [manifest.stages.length, manifest.ratios.length];
-  const wrong = measured.findIndex((row) => row.length !== levels);
-  if (measured.length === stages && wrong < 0) return;
-  const what =
-    measured.length === stages
-      ? `${measured[wrong]?.length} levels for stage ${wrong}, not ${levels}`
-      : `${measured.length} stages, not ${stages}`;
-  throw new BedsideError('E_FLEET', `seconds of device '${device}' for bundle '${manifest.name}': ${what}`, {
-    hint: 'they were measured with another bundle of that name; measure again, or leave them out',
-  });
 }

@@ -238,8 +238,8 @@ export class Coordinator implements InferenceClient {
         })
       : undefined;
     const traceparent = pending.span && traceparentOf(pending.span);
-    const { sha256: bundle } = this.#bundle;
-    const message = inputMessage(pending, { requester: this.name, bundle, traceparent });
+    const told = { requester: this.name, bundle: this.#bundle.sha256, traceparent };
+    const message = inputMessage(pending, told);
     if (options.timed) pending.spans = new Spans(plan, (performance.now() - pending.start) / 1000);
     pending.parts = must(plan.stages.at(-1), 'a stage').segments.map(() => undefined);
     for (const device of devicesOf(plan)) {
@@ -248,9 +248,8 @@ export class Coordinator implements InferenceClient {
       // The other devices accept tensors from their predecessors only for requests that they know from here.
       if (device !== first) this.#endpoint?.send(device, { kind: 'plan', ...assignmentOf(message) });
     }
-    if (first !== sourceOf(plan) && !this.#endpoint?.countsInputs) {
-      this.#inputBytes += inputBytesOnTheWire(message.tensor);
-    }
+    const leaves = first !== sourceOf(plan) && !this.#endpoint?.countsInputs;
+    if (leaves) this.#inputBytes += inputBytesOnTheWire(message.tensor);
     this.#endpoint?.send(first, message);
   }
 
@@ -266,9 +265,8 @@ export class Coordinator implements InferenceClient {
     if (pending.parts[segment]) return;
     const { start, plan, end, id, options, input } = pending;
     const { manifest } = this.#bundle;
-    const bytes = given.data.byteLength;
     const traceparent = pending.span && traceparentOf(pending.span);
-    recordTransfer(traceparent, sent, { from, to: this.name, bytes });
+    recordTransfer(traceparent, sent, { from, to: this.name, bytes: given.data.byteLength });
     const tensor = floatsOf(given);
     try {
       assertResult(manifest, plan, segment, input.dims[0] ?? 1, tensor);

@@ -1,4 +1,5 @@
 // Emulated links: messages are delayed as a slower link would delay them.
+import { waitUntil } from '../../util/internal.ts';
 
 /** Bandwidth and latency (seconds) of a device's links; `to` overrides them for single receivers. */
 export interface LinkOptions {
@@ -46,6 +47,16 @@ export class EmulatedLinks {
   /** Whether the links are on a shared channel. */
   get shared(): boolean {
     return this.#options.shared ?? false;
+  }
+
+  /** Calls `send` when the last of the bytes would arrive; on a shared channel, once it has been free for them. */
+  carry(to: string, bytes: number, send: () => void, channel: SharedChannel | undefined): void {
+    const sendAfter = (delay: number): unknown =>
+      delay <= 0 ? send() : waitUntil(performance.now() + delay).then(send);
+    if (channel && this.shared) {
+      const { sending, latency } = this.times(to, bytes);
+      void Promise.resolve(channel(sending)).then((wait) => sendAfter(wait + latency));
+    } else sendAfter(this.delay(to, bytes, performance.now()));
   }
 
   /** Milliseconds that sending so many bytes takes, and the latency of the link. */

@@ -3,7 +3,6 @@
 // it only from the devices that the plan names.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import { waitUntil } from '../../util/internal.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
@@ -375,17 +374,8 @@ export class Worker {
   carry(to: string, length: number, send: () => void): void {
     const bytes = to === this.#device.name ? 0 : length;
     this.#device.sent(bytes);
-    if (bytes === 0 || this.#links.areNone) {
-      send();
-      return;
-    }
-    const sendAfter = (delay: number): unknown =>
-      delay <= 0 ? send() : waitUntil(performance.now() + delay).then(send);
-    const { sharedChannel } = this.#options;
-    if (sharedChannel && this.#links.shared) {
-      const { sending, latency } = this.#links.times(to, bytes);
-      void Promise.resolve(sharedChannel(sending)).then((wait) => sendAfter(wait + latency));
-    } else sendAfter(this.#links.delay(to, bytes, performance.now()));
+    if (bytes === 0 || this.#links.areNone) send();
+    else this.#links.carry(to, bytes, send, this.#options.sharedChannel);
   }
 
   #leave(why: string): void {

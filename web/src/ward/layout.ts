@@ -66,8 +66,9 @@ export function traffic({ plan, source }: Pick<WardModel, 'plan' | 'source'>): M
 export function carriedBy(indices: readonly number[]): { readonly text: string; readonly tag: string } {
   const own = indices.filter((index) => index !== INPUT);
   const hasInput = own.length < indices.length;
-  const text = [hasInput ? ['the input'] : [], own.length > 0 ? [`output of stage ${ranges(own)}`] : []].flat();
-  return { text: text.join(', '), tag: hasInput ? 'input' : `S${ranges(own)}` };
+  const outputs = own.length > 0 ? `output of stage ${ranges(own)}` : '';
+  const text = [hasInput ? 'the input' : '', outputs].filter((part) => part !== '').join(', ');
+  return { text, tag: hasInput ? 'input' : `S${ranges(own)}` };
 }
 
 /** Stages of a device as ranges: `1–3, 5`. Numbers begin at 1, as people count. */
