@@ -3,11 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { drawInstance, drawProblem, PolicyPlanner, TRAINING_RANGES } from '../../src/learn/index.ts';
 import {
   beamPlanner,
+  buildProblem,
   checkPlan,
   exactPlanner,
   greedyPlanner,
   localPlanner,
   type Planner,
+  RAW_INPUT_CHOICES,
 } from '../../src/plan/index.ts';
 import { type PlanningInstance, randomPlanner } from '../../src/plan/internal.ts';
 import { median } from '../../src/util/index.ts';
@@ -214,12 +216,9 @@ function merge(into: Group, group: Group): void {
   }
 }
 
-/** Variants of the bundles with eight-bit forms, which are kept for other studies too. */
-const INT8_VARIANTS = 24;
-
 /**
  * The shared models, which no policy is trained on, on random fleets.
- * @param int8 their bundles with eight-bit forms
+ * @param int8 their bundles with eight-bit forms; on these also requests that let the raw input go to trusted devices
  */
 export async function gapsByBundle(
   count: number,
@@ -229,17 +228,21 @@ export async function gapsByBundle(
   const policy = await shippedPolicy();
   const rows: (string | number)[][] = [];
   for (const { name } of SHARED_MODELS) {
-    const { manifest } = await sharedBundle(name, int8, int8 ? INT8_VARIANTS : undefined);
-    const group = new Group();
-    for (let i = 0; i < count; i++)
-      await group.take([policy, greedyPlanner], drawProblem(manifest, i + 1).instance);
-    rows.push([
-      name,
-      manifest.stages.length,
-      ...group.row('policy'),
-      percent(group.tallies.get('greedy')?.mean ?? Number.NaN),
-    ]);
-    say(`bundle ${name}: mean gap ${percent(group.tallies.get('policy')?.mean ?? Number.NaN)}`);
+    const { manifest } = await sharedBundle(name, int8);
+    for (const rawInput of int8 ? RAW_INPUT_CHOICES : (['source'] as const)) {
+      const group = new Group();
+      for (let i = 0; i < count; i++) {
+        const { fleet, request } = drawProblem(manifest, i + 1);
+        const { instance } = buildProblem(manifest, fleet, { ...request, rawInput });
+        await group.take([policy, greedyPlanner], instance);
+      }
+      const [mean, ofGreedy] = ['policy', 'greedy'].map((planner) =>
+        percent(group.tallies.get(planner)?.mean ?? Number.NaN),
+      );
+      const row = rawInput === 'source' ? name : `${name}, input sent`;
+      rows.push([row, manifest.stages.length, ...group.row('policy'), ofGreedy ?? '']);
+      say(`bundle ${row}: mean gap ${mean}`);
+    }
   }
   await policy.close();
   return {

@@ -30,5 +30,5 @@ export function inputStage(manifest: BundleManifest, source: number): StageInsta
 
 /** A device of an instance with that stage. */
 export function withInputStage(device: DeviceInstance): DeviceInstance {
-  return { ...device, seconds: [new Float64Array(1), ...(device.seconds ?? [])] };
+  return { ...device, seconds: device.seconds && [undefined, ...device.seconds] };
 }
