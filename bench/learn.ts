@@ -1,11 +1,11 @@
 // How near the learned policy comes to the exact planner on static requests it was not trained on, how soon it decides, what
 // each part of its training brings, and how fast it trains.
-// Command: npm run bench:learn [-- --instances N --ablations N], or -- --only-ablations to add those to the tables that there
+// Command: npm run bench:learn [-- --instances N --ablations N] (0: those that there are), or -- --only-ablations to add those to the tables that there
 // are, or -- --only-precisions for requests whose stages have eight-bit forms, on a page of their own
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/util/index.ts';
-import { ablations } from './learn/ablations.ts';
+import { ABLATIONS, ablations } from './learn/ablations.ts';
 import { curves } from './learn/curves.ts';
 import { decisionTimes } from './learn/decision-times.ts';
 import { gapsByBundle, gapsBySize } from './learn/gaps.ts';
@@ -53,12 +53,13 @@ const measured = async (): Promise<ResultTable[]> => [
 const { table, picture } = await curves();
 const path = new URL('results/learn.json', import.meta.url);
 const only = values['only-ablations'];
-const tables: ResultTable[] = only
-  ? (JSON.parse(await readFile(path, 'utf8')) as { tables: ResultTable[] }).tables.filter(
-      ({ title }) => title !== table.title,
-    )
+const before = (): ResultTable[] =>
+  (JSON.parse(readFileSync(path, 'utf8')) as { tables: ResultTable[] }).tables;
+const tables = only
+  ? before().filter(({ title }) => ![table.title, ABLATIONS].includes(title))
   : await measured();
 if (only || Number(values.ablations) > 0) tables.push(await ablations(say));
+else tables.push(...before().filter(({ title }) => title === ABLATIONS));
 const image = new URL('results/learn-curves.svg', import.meta.url);
 await writeFileAtomic(image.pathname, picture);
 const text = await writeResults('learn', {

@@ -2,6 +2,9 @@
 import { type Checkpoint, requestSource, startTraining, type TrainerOptions } from '../../src/learn/index.ts';
 import type { ResultTable } from '../lib/results.ts';
 
+/** The title of their table. */
+export const ABLATIONS = 'What each part brings, in short trainings';
+
 const SEED = 11;
 const LABELS = 500;
 const EPOCHS = 6;
@@ -49,7 +52,7 @@ export async function ablations(say: (text: string) => void): Promise<ResultTabl
     say(`ablation ${name}: mean gap ${(100 * mean).toFixed(2)} %`);
   }
   return {
-    title: 'What each part brings, in short trainings',
+    title: ABLATIONS,
     columns: [
       'variant',
       'mean gap',

@@ -6,8 +6,8 @@ import {
   type StageDecision,
   type StageInstance,
 } from '../../plan/internal.ts';
-import { Beam } from './beam.ts';
-import { CandidatePass } from './candidate-pass.ts';
+import { Beam, type BeamOptions } from './beam.ts';
+import { CandidatePass, LimitPrices } from './candidate-pass.ts';
 import { CandidateProgram, grown } from './candidate-program.ts';
 import type { Features } from './features.ts';
 import type { PolicyOutput } from './policy-network.ts';
@@ -21,16 +21,20 @@ export interface DecodeOptions {
   /** Partial plans a stage, and of them with one state. */
   readonly beam: number;
   readonly same: number;
-  /** Passes of prices. */
+  /** Passes of prices, and further ones where a plan may be far from the best of the candidates. */
   readonly passes: number;
+  readonly more: number;
   /** How much the network's scores of sets and levels count in the beam, in shares of its unit. */
   readonly bonus: number;
 }
 
 /** The options of a decision within two milliseconds. */
-export const QUICK: DecodeOptions = { width: 6, beam: 8, same: 3, passes: 3, bonus: 0 };
+export const QUICK: DecodeOptions = { width: 6, beam: 8, same: 3, passes: 3, more: 9, bonus: 0 };
 /** The options when the quick search has found nothing. */
-export const WIDE: DecodeOptions = { width: 14, beam: 64, same: 8, passes: 30, bonus: 0 };
+export const WIDE: DecodeOptions = { width: 14, beam: 64, same: 8, passes: 30, more: 0, bonus: 0 };
+
+/** How far a plan's objective may be above what is proven of its candidates, relative, without further passes. */
+const NEAR = 0.03;
 
 /** Decodes one request after another with the same arrays. */
 export class Decoder {
@@ -39,6 +43,7 @@ export class Decoder {
   readonly reach = new Reach();
   readonly #beam = new Beam();
   readonly #tuner = new Tuner();
+  readonly #prices = new LimitPrices();
   readonly #candidates: number[][] = [];
   #setBonus = new Float64Array(0);
   #levelBonus = new Float64Array(0);
@@ -54,15 +59,27 @@ export class Decoder {
     const candidates = this.pick(instance, advice.sets, features.sets, options.width);
     const known = { most: features.most, links: features.relaxation.links };
     if (!this.program.load(instance, candidates, known) || !this.reach.load(this.program)) return undefined;
-    if (!this.#tuner.run(this.program, this.pass, advice.prices, options.passes)) return undefined;
-    if (!this.#tuner.fresh) this.pass.run(this.program, this.#tuner.best);
-    const found = this.#beam.run(this.program, this.pass, this.reach, {
-      beam: options.beam,
-      same: options.same,
-      ...(options.bonus > 0 ? this.#bonuses(advice, features, options.bonus) : {}),
-    });
-    if (!found || this.#tuner.objective < this.#beam.objective) return this.#tuner.decisions ?? found;
-    return found;
+    const bonuses = options.bonus > 0 ? this.#bonuses(advice, features, options.bonus) : {};
+    const first = this.#search(advice.prices, options.passes, { ...options, ...bonuses });
+    if (!first?.decisions || options.more === 0) return first?.decisions;
+    if (first.objective - this.#tuner.bound <= NEAR * Math.abs(first.objective)) return first.decisions;
+    this.#prices.copy(this.#tuner.best, instance.devices.length);
+    const second = this.#search(this.#prices, options.more, { ...options, ...bonuses });
+    return second?.decisions && second.objective < first.objective ? second.decisions : first.decisions;
+  }
+
+  /** Better prices, and a beam by them; undefined where there is no path at all. */
+  #search(
+    prices: LimitPrices,
+    passes: number,
+    options: BeamOptions,
+  ): { readonly decisions: readonly StageDecision[] | undefined; readonly objective: number } | undefined {
+    const [tuner, beam] = [this.#tuner, this.#beam];
+    if (!tuner.run(this.program, this.pass, prices, passes)) return undefined;
+    if (!tuner.fresh) this.pass.run(this.program, tuner.best);
+    const found = beam.run(this.program, this.pass, this.reach, options);
+    if (found && beam.objective <= tuner.objective) return { decisions: found, objective: beam.objective };
+    return { decisions: tuner.decisions ?? found, objective: tuner.objective };
   }
 
   /** For every stage, the sets with the highest scores among those that may run there. */

@@ -16,6 +16,7 @@ import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import { smallMixture } from '../test-support/plans.ts';
 import { drawInstance, TRAINING_RANGES } from '../train/draws.ts';
+import { QUICK } from './decode.ts';
 import { exportPolicy } from './export.ts';
 import { initialWeights, POLICY_SHAPE } from './network.ts';
 import { PolicyPlanner } from './planner.ts';
@@ -128,6 +129,28 @@ describe('the learned planner', () => {
     expect(planned).toBeGreaterThan(10);
     expect(away).toBeGreaterThan(5);
     expect(sum / planned).toBeLessThan(0.03);
+  });
+
+  it('looks further where a plan may be far from the best of its candidates, and is never worse for it', async () => {
+    const bytes = await readFile(SHIPPED);
+    const plain = await PolicyPlanner.open(bytes, 'without', { ...QUICK, more: 0 });
+    const shipped = await PolicyPlanner.open(bytes, 'with');
+    let better = 0;
+    for (let seed = 1; seed <= 80; seed++) {
+      const instance = drawInstance(seed, {
+        ...TRAINING_RANGES,
+        stages: [12, 20],
+        devices: [6, 12],
+        precisions: 1,
+      });
+      const [before, after] = [await plain.plan(instance), await shipped.plan(instance)];
+      if (!before.decisions) continue;
+      expect(after.objective).toBeLessThanOrEqual(before.objective);
+      if (after.objective < before.objective) better++;
+    }
+    await plain.close();
+    await shipped.close();
+    expect(better).toBeGreaterThan(1);
   });
 
   it('says the same of the same request, whatever it planned before', async () => {
