@@ -58,3 +58,17 @@ describe('a batch of wards', () => {
     }
   });
 });
+
+it('a ward whose input may travel takes as long as its plans say while nothing moves, and less than one that keeps it', async () => {
+  const strategy = freshStrategy(greedyPlanner, () => 0);
+  const taken = async (rawInput: 'source' | 'trusted') => {
+    const { fleet, ...ward } = wardOf();
+    const request = { ...fleet.request, rawInput };
+    const scenario = wardScenario({ ...ward, fleet: { ...fleet, request } }, [chainManifest(5, { ratios })]);
+    const outcomes = await runScenario(scenario, strategy, { requests: 10 });
+    expect(outcomes.map(({ end }) => end)).toEqual(Array.from({ length: 10 }, () => 'served'));
+    for (const { latency, predicted } of outcomes) expect(latency).toBeCloseTo(predicted.latency, 9);
+    return outcomes.reduce((sum, { latency }) => sum + latency, 0);
+  };
+  expect(await taken('trusted')).toBeLessThan(await taken('source'));
+});
