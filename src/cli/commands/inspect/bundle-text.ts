@@ -56,7 +56,7 @@ function originOf(result: InspectBundleResult): string {
   const rows = [
     ['identity', sha256],
     ['model', `${model.source.file}, ${model.source.sha256.slice(0, 12)}…`],
-    ['input', `${model.input.name} [${model.input.shape.join(', ')}]`],
+    ['input', describeInput(model.input)],
     task
       ? ['output', `${model.output.name} [${task.outputShape.join(', ')}], ${describeTask(task)}`]
       : ['output', `${model.output.name}, ${model.output.classes} classes`],
@@ -75,6 +75,11 @@ function originOf(result: InspectBundleResult): string {
   }
   const lines = table(['', ''], rows).split('\n').slice(1);
   return lines.map((line) => `  ${line}`).join('\n');
+}
+
+/** The input by name and shape, and what its numbers are. */
+function describeInput({ name, shape, integers }: BundleManifest['model']['input']): string {
+  return `${name} [${shape.join(', ')}]${integers === undefined ? '' : `, travels as integers of ${integers} bits`}`;
 }
 
 /** What a network is for. */
