@@ -1,7 +1,8 @@
 // How near the learned policy comes to the exact planner on static requests it was not trained on, how soon it decides, what
 // each part of its training brings, and how fast it trains.
-// Command: npm run bench:learn [-- --instances N --ablations N] (0: those that there are), or -- --only-ablations to add those to the tables that there
-// are, or -- --only-precisions for requests whose stages have eight-bit forms, on a page of their own
+// Command: npm run bench:learn [-- --instances N --ablations N] (0: those of the page before), or -- --only-ablations to add
+// those to the tables that there are, or -- --only-precisions for requests whose stages have eight-bit forms, on a page of
+// their own
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/util/index.ts';

@@ -1,5 +1,6 @@
 // The costs of levels: the one place where a bundle's numbers become multiply-accumulates, bytes and seconds, all for
 // one sample. Proportions are exact where all units of a group have the same number of channels.
+import { sizeOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { checkLevels } from './levels.ts';
 import type { BundleLayer, BundleManifest, BundleStage, Share } from './manifest.ts';
@@ -119,7 +120,7 @@ export function eightBitBytes(float32: number): number {
 
 /** Bytes of the network's input on a link, for one sample: of the integers that it is made of, or as float32. */
 export function inputBytesOf({ model: { input } }: Pick<Costed, 'model'>): number {
-  return ((input.integers ?? 32) / 8) * elementsOf(input);
+  return ((input.integers ?? 32) / 8) * sizeOf(input.shape);
 }
 
 /** A float32 scale and a zero point of one byte. */
@@ -146,7 +147,7 @@ function costsOfStage(manifest: Costed, stage: BundleStage, levels: readonly num
   const before = manifest.stages[stage.index - 1];
   const inputBytes = before
     ? before.outputBytes * keptShare(manifest, before.outputShares, levels)
-    : 4 * elementsOf(manifest.model.input);
+    : 4 * sizeOf(manifest.model.input.shape);
   const outputBytes = stage.outputBytes * keptShare(manifest, stage.outputShares, levels);
   return {
     macs: sum(costs.map((layer) => layer.macs)) + otherMacsAt(manifest, stage, levels),
@@ -156,10 +157,6 @@ function costsOfStage(manifest: Costed, stage: BundleStage, levels: readonly num
     activationBytes: costs.reduce((most, layer) => Math.max(most, layer.inputBytes + layer.outputBytes), 0),
     seconds: stageSeconds(manifest, stage, layers, levels),
   };
-}
-
-function elementsOf({ shape }: BundleManifest['model']['input']): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** Products of computed values: those of heads go with their heads. */

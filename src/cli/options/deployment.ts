@@ -2,10 +2,11 @@
 import { type Command, Option } from 'commander';
 import { isAnchorAddress } from '../../app/cluster/anchors.ts';
 import { SOLVERS, type SolverName } from '../../app/planners.ts';
-import { type PlanRequest, PRIVACY_PRESETS, RAW_INPUT_CHOICES } from '../../plan/index.ts';
+import { type PlanRequest, PRIVACY_PRESETS } from '../../plan/index.ts';
 import type { Conflict } from './conflicts.ts';
 import { addCredentials } from './nats.ts';
 import { count, numberIn } from './numbers.ts';
+import { rawInputOption } from './raw-input.ts';
 
 /** As commander gives them. */
 export interface DeploymentCommandOptions {
@@ -49,12 +50,7 @@ export function addDeployment(command: Command): Command {
         PRIVACY_PRESETS,
       ),
     )
-    .addOption(
-      new Option(
-        '--raw-input <where>',
-        'source (default): the first stage runs where the input is; trusted: on any trusted device, to which the input then travels',
-      ).choices(RAW_INPUT_CHOICES),
-    )
+    .addOption(rawInputOption())
     .option(
       '--adapt',
       'plan again, by measured stage times, when requests take longer or shorter than at first',

@@ -167,13 +167,12 @@ export class Coordinator implements InferenceClient {
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;
     return new Promise<InferenceResult>((resolve, reject) => {
-      const end = start + 1000 * deadline;
       const pending: PendingRequest = {
         id,
         input,
         options,
         start,
-        end,
+        end: start + 1000 * deadline,
         plan,
         timer: undefined,
         resolve,
@@ -190,9 +189,9 @@ export class Coordinator implements InferenceClient {
       const gone = devicesOf(plan).find((device) => this.#lost.has(device));
       if (gone === undefined) this.#start(pending);
       else this.#replan(pending, gone);
-      // Made while devices work: nobody waits for it then.
-      if (this.#pending.has(id))
-        pending.timer = setTimeout(() => this.#miss(id, deadline), timeoutOf(deadline));
+      // Made while devices work: nobody waits for it then. A request that has ended gets none.
+      if (!this.#pending.has(id)) return;
+      pending.timer = setTimeout(() => this.#miss(id, deadline), timeoutOf(deadline));
     });
   }
 
@@ -238,8 +237,8 @@ export class Coordinator implements InferenceClient {
         })
       : undefined;
     const traceparent = pending.span && traceparentOf(pending.span);
-    const told = { requester: this.name, bundle: this.#bundle.sha256, traceparent };
-    const message = inputMessage(pending, told);
+    const { sha256: bundle } = this.#bundle;
+    const message = inputMessage(pending, { requester: this.name, bundle, traceparent });
     if (options.timed) pending.spans = new Spans(plan, (performance.now() - pending.start) / 1000);
     pending.parts = must(plan.stages.at(-1), 'a stage').segments.map(() => undefined);
     for (const device of devicesOf(plan)) {
@@ -248,9 +247,10 @@ export class Coordinator implements InferenceClient {
       // The other devices accept tensors from their predecessors only for requests that they know from here.
       if (device !== first) this.#endpoint?.send(device, { kind: 'plan', ...assignmentOf(message) });
     }
+    this.#endpoint?.send(first, message);
+    // Counted while devices work.
     const leaves = first !== sourceOf(plan) && !this.#endpoint?.countsInputs;
     if (leaves) this.#inputBytes += inputBytesOnTheWire(message.tensor);
-    this.#endpoint?.send(first, message);
   }
 
   #watch(device: string): void {

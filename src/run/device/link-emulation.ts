@@ -44,23 +44,18 @@ export class EmulatedLinks {
     return bytesPerSecond === undefined && !latency && to === undefined && !shared;
   }
 
-  /** Whether the links are on a shared channel. */
-  get shared(): boolean {
-    return this.#options.shared ?? false;
-  }
-
   /** Calls `send` when the last of the bytes would arrive; on a shared channel, once it has been free for them. */
   carry(to: string, bytes: number, send: () => void, channel: SharedChannel | undefined): void {
     const sendAfter = (delay: number): unknown =>
       delay <= 0 ? send() : waitUntil(performance.now() + delay).then(send);
-    if (channel && this.shared) {
-      const { sending, latency } = this.times(to, bytes);
+    if (channel && this.#options.shared) {
+      const { sending, latency } = this.#times(to, bytes);
       void Promise.resolve(channel(sending)).then((wait) => sendAfter(wait + latency));
     } else sendAfter(this.delay(to, bytes, performance.now()));
   }
 
   /** Milliseconds that sending so many bytes takes, and the latency of the link. */
-  times(to: string, bytes: number): { readonly sending: number; readonly latency: number } {
+  #times(to: string, bytes: number): { readonly sending: number; readonly latency: number } {
     const link = { ...this.#options, ...this.#options.to?.[to] };
     const { bytesPerSecond = Number.POSITIVE_INFINITY, latency = 0 } = link;
     return { sending: (1000 * bytes) / bytesPerSecond, latency: 1000 * latency };
@@ -68,7 +63,7 @@ export class EmulatedLinks {
 
   /** Reserves the link. @returns milliseconds from `now` until the last byte arrives */
   delay(to: string, bytes: number, now: number): number {
-    const { sending, latency } = this.times(to, bytes);
+    const { sending, latency } = this.#times(to, bytes);
     const sent = Math.max(now, this.#free.get(to) ?? 0) + sending;
     // A link that is free again need not be remembered.
     if (this.#free.size >= MAX_LINKS)

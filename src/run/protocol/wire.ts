@@ -1,6 +1,6 @@
-// Messages as bytes: a head, in JSON or compact, and the numbers of a tensor as they lie in memory: float32, little endian, or integers
-// whose scale is in the head, with up to three zeros behind them. Integers are what a plan rounds to, or what an input is
-// made of exactly.
+// Messages as bytes: a head, in JSON or compact, and the numbers of a tensor as they lie in memory: float32, little
+// endian, or integers whose scale is in the head, with up to three zeros behind them. Integers are what a plan rounds to,
+// or what an input is made of exactly.
 // A plan has its own line in the head. Many requests share a plan, which is then serialized and parsed only once.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';

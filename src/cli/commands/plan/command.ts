@@ -2,12 +2,13 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_TIME_LIMIT, type PlanOptions, plan } from '../../../app/plan/plan.ts';
 import { SOLVERS } from '../../../app/planners.ts';
-import { PRIVACY_PRESETS, RAW_INPUT_CHOICES } from '../../../plan/index.ts';
+import { PRIVACY_PRESETS } from '../../../plan/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import { addData } from '../../options/data.ts';
 import { positive, share } from '../../options/numbers.ts';
+import { rawInputOption } from '../../options/raw-input.ts';
 import { Output } from '../../terminal/output.ts';
 import { planJson } from './json.ts';
 import { describePlan } from './text.ts';
@@ -60,12 +61,7 @@ export function addPlan(program: Command): void {
         'what untrusted devices may see: nothing, late stages, or all but the input',
       ).choices(PRIVACY_PRESETS),
     )
-    .addOption(
-      new Option(
-        '--raw-input <where>',
-        'source (default): the first stage runs where the input is; trusted: on any trusted device, to which the input then travels',
-      ).choices(RAW_INPUT_CHOICES),
-    )
+    .addOption(rawInputOption())
     .option(
       '--time-limit <s>',
       'seconds for the search: then the result is the best plan so far, with its bound. ' +
